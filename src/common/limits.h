@@ -1,0 +1,66 @@
+/*
+ * limits.h: the bounds that are not settings, each with its reason.
+ *
+ * What an operator may want to change is in settings.def; what the protocol, the schema or the
+ * arithmetic fixes is here.
+ */
+#ifndef BANTER_COMMON_LIMITS_H
+#define BANTER_COMMON_LIMITS_H
+
+#include "common/base.h"
+
+/* Names and texts, in Unicode characters; the columns in db/ are as wide. */
+#define USERNAME_CHARS_MAX 64
+#define EMAIL_CHARS_MAX 254 /* RFC 5321, 4.5.3.1.3, less the angle brackets */
+#define ROOM_NAME_CHARS_MAX 100
+#define MESSAGE_CHARS_MAX 4000
+#define CLIENT_ID_CHARS_MAX 64
+#define PASSWORD_BYTES_MAX 1024
+
+/* UTF-8 takes at most four bytes for a character (RFC 3629). */
+#define UTF8_BYTES_PER_CHAR_MAX 4
+#define USERNAME_BYTES_MAX (USERNAME_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define EMAIL_BYTES_MAX (EMAIL_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define ROOM_NAME_BYTES_MAX (ROOM_NAME_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define MESSAGE_BYTES_MAX (MESSAGE_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+
+/*
+ * A request body or WebSocket message: a text of the greatest length with every character written
+ * as an escaped surrogate pair (12 bytes), and room for the other fields.
+ */
+#define BODY_BYTES_MAX (64 * 1024)
+_Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text must fit");
+
+#define JSON_DEPTH_MAX 16
+
+/* HTTP request head: what browsers and balancers send stays under 8 KiB; evhttp has no own bound. */
+#define HTTP_REQUEST_LINE_BYTES_MAX 4096
+#define HTTP_HEAD_BYTES_MAX 16384
+#define HTTP_HEADER_COUNT_MAX 64
+
+/* A message may come in this many fragments: ordinary clients send one. */
+#define WS_FRAGMENTS_MAX 128
+
+/* Pages of lists and of history. */
+#define PAGE_LIMIT_DEFAULT 100
+#define PAGE_LIMIT_MAX 500
+#define ROOM_EMBED_USERS_MAX 100
+
+/* Session tokens: 256 random bits, 64 hexadecimal digits on the wire; SHA-256 of them is stored. */
+#define TOKEN_BYTES 32
+#define TOKEN_TEXT_BYTES (2 * TOKEN_BYTES)
+
+/* Rooms are spread over this many shards; a broker owns some. Fixed: it is part of the bus. */
+#define SHARD_COUNT 64
+
+/* A command's dedupe key; unique in its room for ever. */
+#define DEDUPE_KEY_BYTES 16
+
+/* Bus messages: the largest is an event with a full text, each byte of it escaped in JSON. */
+#define BUS_MESSAGE_BYTES_MAX (256 * 1024)
+_Static_assert(BUS_MESSAGE_BYTES_MAX >= MESSAGE_BYTES_MAX * 6 + 4096, "a full event must fit");
+
+/* Ids and numbers in JSON stay exact in JavaScript (RFC 8259, section 6). */
+#define JSON_INTEGER_MAX ((UINT64_C(1) << 53) - 1)
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * mem.h: allocation that succeeds or does not return.
+ *
+ * Running out of memory aborts the process: a worker that dies costs its own connections only, and
+ * its clients resume elsewhere. Therefore anything whose size a peer chooses is bounded before it
+ * is allocated (limits.h). The caller owns what these return and gives it back with mem_free().
+ */
+#ifndef BANTER_COMMON_MEM_H
+#define BANTER_COMMON_MEM_H
+
+#include "common/base.h"
+
+/* Zeroed memory; size 0 gives a valid pointer. */
+void *mem_alloc(size_t size);
+/* Zeroed array; aborts when count * size overflows. */
+void *mem_alloc_array(size_t count, size_t size);
+/* Grows or shrinks; new bytes are not zeroed. ptr may be NULL. */
+void *mem_realloc(void *ptr, size_t size);
+/* A copy of len bytes. */
+void *mem_dup(const void *data, size_t len);
+/* A copy of a string; NULL gives NULL. */
+char *mem_strdup(const char *text);
+/* A copy of the first len bytes of text, NUL-terminated. */
+char *mem_strndup(const char *text, size_t len);
+/* printf into fresh memory. */
+char *mem_printf(const char *format, ...) ATTR_PRINTF(1, 2);
+/* NULL is allowed. */
+void mem_free(void *ptr);
+/* Overwrites a secret in a way that the compiler keeps. */
+void mem_wipe(void *ptr, size_t len);
+
+#endif

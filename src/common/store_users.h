@@ -1,0 +1,43 @@
+/*
+ * store_users.h: accounts and sessions. Blocks; for pool threads.
+ */
+#ifndef BANTER_COMMON_STORE_USERS_H
+#define BANTER_COMMON_STORE_USERS_H
+
+#include "common/db.h"
+#include "common/digest.h"
+#include "common/limits.h"
+
+#define PASSWORD_HASH_SIZE 160
+
+struct store_user {
+    uint64_t id;
+    char username[USERNAME_BYTES_MAX + 1];
+    char password_hash[PASSWORD_HASH_SIZE]; /* libscrypt's salted text form */
+};
+
+/* ERR_USERNAME_TAKEN or ERR_EMAIL_TAKEN when the name or address is in use, in any letter case. */
+enum err store_user_create(struct db *db, struct span username, struct span email,
+                           const char *password_hash, uint64_t *id_out) ATTR_MUSTCHECK;
+/* The account with this name, in any letter case, or ERR_NO_ROW. */
+enum err store_user_find(struct db *db, struct span username, struct store_user *user_out)
+    ATTR_MUSTCHECK;
+/* Erases name, e-mail address and password, and deletes the sessions; one transaction. The caller
+ * then has the memberships ended (COMMAND_EXPEL); the broker ends what it missed. */
+enum err store_user_delete(struct db *db, uint64_t user_id) ATTR_MUSTCHECK;
+
+struct store_session {
+    uint64_t user_id;
+    uint64_t expires_at_us;
+    char username[USERNAME_BYTES_MAX + 1];
+};
+
+enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
+                              uint64_t user_id, uint64_t ttl_s) ATTR_MUSTCHECK;
+/* ERR_NO_ROW for one that is unknown or expired, or whose user is gone. */
+enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
+                            struct store_session *session_out) ATTR_MUSTCHECK;
+enum err store_session_delete(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE])
+    ATTR_MUSTCHECK;
+
+#endif
