@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 #define ATTR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define ATTR_NORETURN __attribute__((noreturn))
-#define ATTR_MUSTCHECK __attribute__((warn_unused_result))
-#define ATTR_UNUSED __attribute__((unused))
+#define ATTR_NORETURN          __attribute__((noreturn))
+#define ATTR_MUSTCHECK         __attribute__((warn_unused_result))
+#define ATTR_UNUSED            __attribute__((unused))
 
-#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_LEN(array)                (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#define MIN(a, b)                       ((a) < (b) ? (a) : (b))
+#define MAX(a, b)                       ((a) > (b) ? (a) : (b))
 
 /* Borrowed bytes: whoever hands a span out says how long it stays valid. Not NUL-terminated. */
 struct span {

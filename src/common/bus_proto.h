@@ -30,7 +30,7 @@
 #include "common/limits.h"
 #include "common/strbuf.h"
 
-#define BUS_VERSION 1
+#define BUS_VERSION    1
 #define BUS_TOPIC_SIZE 9
 
 enum bus_topic {
@@ -61,8 +61,9 @@ enum command_kind {
     COMMAND_CREATE_ROOM, /* text is the room's name, room_id 0; answered with the new room's id */
     COMMAND_JOIN,        /* answered with the room's name in text */
     COMMAND_LEAVE,       /* refused for the creator; answered with the room's name in text */
-    COMMAND_EXPEL,       /* the sender's account is gone: leave, and pass the room on if its creator */
-    COMMAND_REVOKE,      /* room_id 0: tell all workers that sessions ended; token_hash, or all if empty */
+    COMMAND_EXPEL,  /* the sender's account is gone: leave, and pass the room on if its creator */
+    COMMAND_REVOKE, /* room_id 0: tell all workers that sessions ended; token_hash, or all if empty
+                     */
 };
 
 /* What a row of the log is. Stored in events.kind: never renumber. */
@@ -134,7 +135,8 @@ struct bus_presence {
     uint64_t worker_id;
     bool snapshot;
     uint32_t count;
-    struct span entries; /* count times: room_id u64, user_id u64, up u8; see bus_presence_entry() */
+    struct span
+        entries; /* count times: room_id u64, user_id u64, up u8; see bus_presence_entry() */
 };
 
 struct bus_presence_entry {
@@ -143,7 +145,7 @@ struct bus_presence_entry {
     bool up;
 };
 
-#define BUS_PRESENCE_ENTRY_SIZE 17
+#define BUS_PRESENCE_ENTRY_SIZE  17
 #define BUS_PRESENCE_ENTRIES_MAX 10000
 
 struct bus_presence_query {
@@ -206,8 +208,8 @@ bool bus_decode(const void *data, size_t len, struct bus_message *message_out) A
 
 void bus_topic_encode(enum bus_topic topic, uint64_t id, uint8_t out[BUS_TOPIC_SIZE]);
 /* Reads a bare topic, as a subscription carries it; false if it is none. */
-bool bus_topic_decode(const void *data, size_t len, enum bus_topic *topic_out, uint64_t *id_out)
-    ATTR_MUSTCHECK;
+bool bus_topic_decode(const void *data, size_t len, enum bus_topic *topic_out,
+                      uint64_t *id_out) ATTR_MUSTCHECK;
 
 /* The index-th entry of a decoded list; index < count. */
 struct bus_presence_entry bus_presence_entry(const struct bus_presence *presence, uint32_t index);

@@ -18,10 +18,11 @@ struct bus_context;
 struct bus_sock;
 
 enum bus_role {
-    BUS_WORKER_COMMANDS, /* XPUB that connects: publishes commands, hears which shards have an owner */
+    BUS_WORKER_COMMANDS, /* XPUB that connects: publishes commands, hears which shards have an owner
+                          */
     BUS_WORKER_EVENTS,   /* SUB that connects */
     BUS_BROKER_COMMANDS, /* SUB that binds */
-    BUS_BROKER_EVENTS,   /* XPUB (verbose) that binds: hears every subscription, repeated ones too */
+    BUS_BROKER_EVENTS, /* XPUB (verbose) that binds: hears every subscription, repeated ones too */
 };
 
 /* A message, or on an XPUB a subscription (first byte 1) or its end (first byte 0) and the topic.
@@ -32,14 +33,14 @@ struct bus_context *bus_context_create(void);
 /* All sockets must be closed. Waits at most a second for what is on its way out. */
 void bus_context_destroy(struct bus_context **context);
 
-struct bus_sock *bus_sock_create(struct bus_context *context, struct loop *loop,
-                                 enum bus_role role, bus_receive_fn *receive, void *receive_context);
+struct bus_sock *bus_sock_create(struct bus_context *context, struct loop *loop, enum bus_role role,
+                                 bus_receive_fn *receive, void *receive_context);
 void bus_sock_destroy(struct bus_sock **sock);
 
 /* Binds or connects, by the role; may be called for several addresses. False: *error_out says why
  * (static text). */
-bool bus_sock_attach(struct bus_sock *sock, const char *address, const char **error_out)
-    ATTR_MUSTCHECK;
+bool bus_sock_attach(struct bus_sock *sock, const char *address,
+                     const char **error_out) ATTR_MUSTCHECK;
 
 /* Queues a message for whoever subscribes to its topic; never blocks; may drop silently, as PUB
  * does. */

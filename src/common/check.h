@@ -12,7 +12,7 @@
 
 #include "common/base.h"
 
-#define CHECK(condition) \
+#define CHECK(condition)                                                                           \
     ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__, __func__))
 #define UNREACHABLE() check_failed("unreachable", __FILE__, __LINE__, __func__)
 

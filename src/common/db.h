@@ -60,10 +60,10 @@ void db_destroy(struct db **db);
  * placeholder for each of the count values. The result, if it has one, is held in memory until the
  * next call; db_next() steps through it.
  */
-enum err db_run(struct db *db, const char *sql, const struct db_value *values, size_t count)
-    ATTR_MUSTCHECK;
-#define DB_RUN(db, sql, ...)                                                                 \
-    db_run((db), (sql), (const struct db_value[]){__VA_ARGS__},                              \
+enum err db_run(struct db *db, const char *sql, const struct db_value *values,
+                size_t count) ATTR_MUSTCHECK;
+#define DB_RUN(db, sql, ...)                                                                       \
+    db_run((db), (sql), (const struct db_value[]){__VA_ARGS__},                                    \
            sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value))
 
 /* To the next row; false at the end. */
@@ -82,10 +82,10 @@ bool db_duplicate_key(struct db *db, const char *key_name);
 
 /* A column of a bulk insert: rows values, one after the other. */
 struct db_column {
-    enum db_type type;            /* DB_U64 or DB_BYTES */
-    const uint64_t *numbers;      /* DB_U64 */
-    const struct span *bytes;     /* DB_BYTES */
-    const bool *nulls;            /* NULL if no value is SQL NULL */
+    enum db_type type;        /* DB_U64 or DB_BYTES */
+    const uint64_t *numbers;  /* DB_U64 */
+    const struct span *bytes; /* DB_BYTES */
+    const bool *nulls;        /* NULL if no value is SQL NULL */
 };
 
 /* Runs sql once for each row, in one exchange with the server (COM_STMT_BULK_EXECUTE). All or
@@ -98,8 +98,8 @@ enum err db_commit(struct db *db) ATTR_MUSTCHECK; /* ERR_DB_UNCERTAIN if the ans
 void db_rollback(struct db *db);
 
 /* Runs text that may hold several statements: for migrations only. error gets the server's word. */
-enum err db_script(struct db *db, const char *text, size_t len, char *error, size_t error_size)
-    ATTR_MUSTCHECK;
+enum err db_script(struct db *db, const char *text, size_t len, char *error,
+                   size_t error_size) ATTR_MUSTCHECK;
 
 /* Once in a process, before the first thread and after the last. */
 void db_library_init(void);

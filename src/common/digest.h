@@ -6,7 +6,7 @@
 
 #include "common/base.h"
 
-#define DIGEST_SHA1_SIZE 20
+#define DIGEST_SHA1_SIZE   20
 #define DIGEST_SHA256_SIZE 32
 
 void digest_sha1(const void *data, size_t len, uint8_t out[DIGEST_SHA1_SIZE]);

@@ -6,7 +6,7 @@ static const struct {
     int http_status;
     bool temporary;
 } table[] = {
-#define ERR(symbol, code, http_status, temporary, sentence) \
+#define ERR(symbol, code, http_status, temporary, sentence)                                        \
     [ERR_##symbol] = {code, sentence, http_status, temporary},
 #include "common/errors.def"
 #undef ERR

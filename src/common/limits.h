@@ -10,19 +10,19 @@
 #include "common/base.h"
 
 /* Names and texts, in Unicode characters; the columns in db/ are as wide. */
-#define USERNAME_CHARS_MAX 64
-#define EMAIL_CHARS_MAX 254 /* RFC 5321, 4.5.3.1.3, less the angle brackets */
+#define USERNAME_CHARS_MAX  64
+#define EMAIL_CHARS_MAX     254 /* RFC 5321, 4.5.3.1.3, less the angle brackets */
 #define ROOM_NAME_CHARS_MAX 100
-#define MESSAGE_CHARS_MAX 4000
+#define MESSAGE_CHARS_MAX   4000
 #define CLIENT_ID_CHARS_MAX 64
-#define PASSWORD_BYTES_MAX 1024
+#define PASSWORD_BYTES_MAX  1024
 
 /* UTF-8 takes at most four bytes for a character (RFC 3629). */
 #define UTF8_BYTES_PER_CHAR_MAX 4
-#define USERNAME_BYTES_MAX (USERNAME_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
-#define EMAIL_BYTES_MAX (EMAIL_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
-#define ROOM_NAME_BYTES_MAX (ROOM_NAME_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
-#define MESSAGE_BYTES_MAX (MESSAGE_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define USERNAME_BYTES_MAX      (USERNAME_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define EMAIL_BYTES_MAX         (EMAIL_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define ROOM_NAME_BYTES_MAX     (ROOM_NAME_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
+#define MESSAGE_BYTES_MAX       (MESSAGE_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX)
 
 /*
  * A request body or WebSocket message: a text of the greatest length with every character written
@@ -33,21 +33,22 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 
 #define JSON_DEPTH_MAX 16
 
-/* HTTP request head: what browsers and balancers send stays under 8 KiB; evhttp has no own bound. */
+/* HTTP request head: what browsers and balancers send stays under 8 KiB; evhttp has no own bound.
+ */
 #define HTTP_REQUEST_LINE_BYTES_MAX 4096
-#define HTTP_HEAD_BYTES_MAX 16384
-#define HTTP_HEADER_COUNT_MAX 64
+#define HTTP_HEAD_BYTES_MAX         16384
+#define HTTP_HEADER_COUNT_MAX       64
 
 /* A message may come in this many fragments: ordinary clients send one. */
 #define WS_FRAGMENTS_MAX 128
 
 /* Pages of lists and of history. */
-#define PAGE_LIMIT_DEFAULT 100
-#define PAGE_LIMIT_MAX 500
+#define PAGE_LIMIT_DEFAULT   100
+#define PAGE_LIMIT_MAX       500
 #define ROOM_EMBED_USERS_MAX 100
 
 /* Session tokens: 256 random bits, 64 hexadecimal digits on the wire; SHA-256 of them is stored. */
-#define TOKEN_BYTES 32
+#define TOKEN_BYTES      32
 #define TOKEN_TEXT_BYTES (2 * TOKEN_BYTES)
 
 /* Rooms are spread over this many shards; a broker owns some. Fixed: it is part of the bus. */

@@ -108,12 +108,12 @@ static inline void list_splice_back(struct list *to, struct list *from)
 #define LIST_ITEM(node, type, member) CONTAINER_OF(node, type, member)
 
 /* Walks the list; the body must not unlink any node. */
-#define LIST_FOREACH(node, list) \
+#define LIST_FOREACH(node, list)                                                                   \
     for (struct list_node *node = (list)->head.next; node != &(list)->head; node = node->next)
 
 /* Walks the list; the body may unlink (and free) the current node, and no other. */
-#define LIST_FOREACH_SAFE(node, list)                                                   \
-    for (struct list_node *node = (list)->head.next, *node##_next = node->next;         \
+#define LIST_FOREACH_SAFE(node, list)                                                              \
+    for (struct list_node *node = (list)->head.next, *node##_next = node->next;                    \
          node != &(list)->head; node = node##_next, node##_next = node->next)
 
 #endif

@@ -41,8 +41,8 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
     if (level < least_level)
         return;
     len = (size_t)snprintf(line, sizeof(line), "%s %s %s event=%s ",
-                           clock_format_iso(clock_wall_us(), now), level_names[level],
-                           process_name, event);
+                           clock_format_iso(clock_wall_us(), now), level_names[level], process_name,
+                           event);
     va_start(args, format);
     int more = vsnprintf(line + len, sizeof(line) - len - 1, format, args);
     va_end(args);

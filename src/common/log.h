@@ -18,12 +18,11 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 void log_init(const char *process, enum log_level least);
 bool log_level_parse(const char *text, enum log_level *level_out) ATTR_MUSTCHECK;
 
-void log_write(enum log_level level, const char *event, const char *format, ...)
-    ATTR_PRINTF(3, 4);
+void log_write(enum log_level level, const char *event, const char *format, ...) ATTR_PRINTF(3, 4);
 
 #define log_debug(event, ...) log_write(LOG_DEBUG, event, __VA_ARGS__)
-#define log_info(event, ...) log_write(LOG_INFO, event, __VA_ARGS__)
-#define log_warn(event, ...) log_write(LOG_WARN, event, __VA_ARGS__)
+#define log_info(event, ...)  log_write(LOG_INFO, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_write(LOG_WARN, event, __VA_ARGS__)
 #define log_error(event, ...) log_write(LOG_ERROR, event, __VA_ARGS__)
 
 /*

@@ -25,7 +25,7 @@ struct pool_job {
 };
 
 struct pool_options {
-    const char *name;         /* for log lines and thread names; at most 10 characters */
+    const char *name; /* for log lines and thread names; at most 10 characters */
     unsigned threads;
     size_t queue_max;         /* jobs that wait, beside those that run */
     const char *database_url; /* NULL: no connections */

@@ -12,7 +12,7 @@
 enum settings_program { SETTINGS_GATEWAY = 1, SETTINGS_BROKER = 2 };
 
 struct settings {
-#define SETTING_TEXT(field, name, programs, unit, fallback, help) char *field;
+#define SETTING_TEXT(field, name, programs, unit, fallback, help)           char *field;
 #define SETTING_UINT(field, name, programs, unit, fallback, min, max, help) uint64_t field;
 #include "common/settings.def"
 #undef SETTING_TEXT
@@ -33,7 +33,7 @@ enum settings_result settings_load(struct settings *settings, enum settings_prog
 void settings_fini(struct settings *settings);
 
 /* Splits "host:port" ("[v6]:port" too); false if it is none. host_size is the room in host. */
-bool settings_split_address(const char *address, char *host, size_t host_size, uint16_t *port_out)
-    ATTR_MUSTCHECK;
+bool settings_split_address(const char *address, char *host, size_t host_size,
+                            uint16_t *port_out) ATTR_MUSTCHECK;
 
 #endif

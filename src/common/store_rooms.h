@@ -18,23 +18,23 @@ struct store_room {
 };
 
 typedef void store_room_fn(void *context, const struct store_room *room);
-/* A member, in the order of joining; name is never NULL (accounts that are gone are not members). */
+/* A member, in the order of joining; name is never NULL (accounts that are gone are not members).
+ */
 typedef void store_member_fn(void *context, uint64_t room_id, uint64_t user_id, struct span name);
 
 /* Rooms with an id above after_id, by id, at most limit: all that exist, as the original listed. */
 enum err store_rooms_list(struct db *db, uint64_t after_id, uint64_t limit, store_room_fn *fn,
                           void *context) ATTR_MUSTCHECK;
 /* One room; ERR_ROOM_NOT_FOUND. The span in *room_out is valid until the next use of db. */
-enum err store_room_find(struct db *db, uint64_t room_id, struct store_room *room_out)
-    ATTR_MUSTCHECK;
+enum err store_room_find(struct db *db, uint64_t room_id,
+                         struct store_room *room_out) ATTR_MUSTCHECK;
 /* ERR_NONE for a member, ERR_NOT_A_MEMBER, or ERR_ROOM_NOT_FOUND. */
-enum err store_room_check_member(struct db *db, uint64_t room_id, uint64_t user_id)
-    ATTR_MUSTCHECK;
+enum err store_room_check_member(struct db *db, uint64_t room_id, uint64_t user_id) ATTR_MUSTCHECK;
 /* Members of a room in the order of joining, from the one after (after_seq, 0 for the first), at
  * most limit. *last_seq_out is the joined_seq of the last, to go on from. */
 enum err store_room_members(struct db *db, uint64_t room_id, uint64_t after_seq, uint64_t limit,
-                            store_member_fn *fn, void *context, uint64_t *last_seq_out)
-    ATTR_MUSTCHECK;
+                            store_member_fn *fn, void *context,
+                            uint64_t *last_seq_out) ATTR_MUSTCHECK;
 /* Rooms that a user is a member of; ids only. */
 enum err store_user_rooms(struct db *db, uint64_t user_id, void (*fn)(void *, uint64_t room_id),
                           void *context) ATTR_MUSTCHECK;

@@ -20,8 +20,8 @@ struct store_user {
 enum err store_user_create(struct db *db, struct span username, struct span email,
                            const char *password_hash, uint64_t *id_out) ATTR_MUSTCHECK;
 /* The account with this name, in any letter case, or ERR_NO_ROW. */
-enum err store_user_find(struct db *db, struct span username, struct store_user *user_out)
-    ATTR_MUSTCHECK;
+enum err store_user_find(struct db *db, struct span username,
+                         struct store_user *user_out) ATTR_MUSTCHECK;
 /* Erases name, e-mail address and password, and deletes the sessions; one transaction. The caller
  * then has the memberships ended (COMMAND_EXPEL); the broker ends what it missed. */
 enum err store_user_delete(struct db *db, uint64_t user_id) ATTR_MUSTCHECK;
@@ -37,7 +37,7 @@ enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA
 /* ERR_NO_ROW for one that is unknown or expired, or whose user is gone. */
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out) ATTR_MUSTCHECK;
-enum err store_session_delete(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE])
-    ATTR_MUSTCHECK;
+enum err store_session_delete(struct db *db,
+                              const uint8_t token_hash[DIGEST_SHA256_SIZE]) ATTR_MUSTCHECK;
 
 #endif

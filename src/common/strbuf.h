@@ -12,7 +12,10 @@ struct strbuf {
     size_t capacity;
 };
 
-#define STRBUF_EMPTY {NULL, 0, 0}
+#define STRBUF_EMPTY                                                                               \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 void strbuf_init(struct strbuf *buf);
 void strbuf_fini(struct strbuf *buf);

@@ -1,0 +1,383 @@
+#include "common/bus_proto.h"
+
+#include "common/check.h"
+#include "common/digest.h"
+#include "common/wire.h"
+
+#include <string.h>
+
+/* Which class of topic a type travels on: a message on another one is refused. */
+static enum bus_topic topic_of(enum bus_type type)
+{
+    switch (type) {
+    case BUS_COMMAND:
+    case BUS_PRESENCE:
+    case BUS_PRESENCE_QUERY:
+        return BUS_TOPIC_SHARD;
+    case BUS_HEARTBEAT:
+        return BUS_TOPIC_PULSE;
+    case BUS_EVENT:
+    case BUS_HEAD:
+    case BUS_EPHEMERAL:
+        return BUS_TOPIC_ROOM;
+    case BUS_ANSWER:
+    case BUS_PRESENCE_LIST:
+    case BUS_PRESENCE_RESYNC:
+        return BUS_TOPIC_WORKER;
+    case BUS_REVOKE:
+        return BUS_TOPIC_ALL;
+    }
+    UNREACHABLE();
+}
+
+static bool read_bool(struct wire_reader *in)
+{
+    uint8_t value = wire_read_u8(in);
+
+    if (value > 1)
+        in->failed = true;
+    return value == 1;
+}
+
+/* A number that must lie in 1..last. */
+static uint8_t read_kind(struct wire_reader *in, unsigned last)
+{
+    uint8_t kind = wire_read_u8(in);
+
+    if (kind < 1 || kind > last)
+        in->failed = true;
+    return kind;
+}
+
+static void encode_command(const struct bus_command *command, struct strbuf *buf)
+{
+    wire_write_u64(buf, command->worker_id);
+    wire_write_u64(buf, command->command_id);
+    wire_write_u32(buf, command->ttl_ms);
+    wire_write_u8(buf, (uint8_t)command->kind);
+    wire_write_u64(buf, command->room_id);
+    wire_write_u64(buf, command->sender_id);
+    strbuf_add(buf, command->key, sizeof(command->key));
+    wire_write_span16(buf, command->sender_name);
+    wire_write_span16(buf, command->token_hash);
+    wire_write_span32(buf, command->text);
+}
+
+static void decode_command(struct wire_reader *in, struct bus_command *command)
+{
+    struct span key;
+
+    command->worker_id = wire_read_u64(in);
+    command->command_id = wire_read_u64(in);
+    command->ttl_ms = wire_read_u32(in);
+    command->kind = (enum command_kind)read_kind(in, COMMAND_REVOKE);
+    command->room_id = wire_read_u64(in);
+    command->sender_id = wire_read_u64(in);
+    key = wire_read_bytes(in, sizeof(command->key));
+    if (key.len == sizeof(command->key))
+        memcpy(command->key, key.data, key.len);
+    command->sender_name = wire_read_span16(in);
+    command->token_hash = wire_read_span16(in);
+    command->text = wire_read_span32(in);
+    if (command->sender_name.len > USERNAME_BYTES_MAX || command->text.len > MESSAGE_BYTES_MAX ||
+        (command->token_hash.len != 0 && command->token_hash.len != DIGEST_SHA256_SIZE))
+        in->failed = true;
+}
+
+static void encode_answer(const struct bus_answer *answer, struct strbuf *buf)
+{
+    wire_write_u64(buf, answer->command_id);
+    wire_write_u16(buf, (uint16_t)answer->err);
+    wire_write_u8(buf, answer->duplicate);
+    wire_write_u64(buf, answer->room_id);
+    wire_write_u64(buf, answer->seq);
+    wire_write_u64(buf, answer->created_at_us);
+    wire_write_span16(buf, answer->text);
+}
+
+static void decode_answer(struct wire_reader *in, struct bus_answer *answer)
+{
+    uint16_t err;
+
+    answer->command_id = wire_read_u64(in);
+    err = wire_read_u16(in);
+    answer->err = err < ERR_COUNT ? (enum err)err : ERR_INTERNAL;
+    answer->duplicate = read_bool(in);
+    answer->room_id = wire_read_u64(in);
+    answer->seq = wire_read_u64(in);
+    answer->created_at_us = wire_read_u64(in);
+    answer->text = wire_read_span16(in);
+}
+
+static void encode_event(const struct bus_event *event, struct strbuf *buf)
+{
+    wire_write_u64(buf, event->room_id);
+    wire_write_u64(buf, event->seq);
+    wire_write_u8(buf, (uint8_t)event->kind);
+    wire_write_u64(buf, event->actor_id);
+    wire_write_u64(buf, event->created_at_us);
+    wire_write_span32(buf, event->json);
+}
+
+static void decode_event(struct wire_reader *in, struct bus_event *event)
+{
+    event->room_id = wire_read_u64(in);
+    event->seq = wire_read_u64(in);
+    event->kind = (enum event_kind)read_kind(in, EVENT_ROOM_REMOVED);
+    event->actor_id = wire_read_u64(in);
+    event->created_at_us = wire_read_u64(in);
+    event->json = wire_read_span32(in);
+    if (event->seq == 0)
+        in->failed = true;
+}
+
+static void encode_heartbeat(const struct bus_heartbeat *heartbeat, struct strbuf *buf)
+{
+    wire_write_u64(buf, heartbeat->worker_id);
+    wire_write_u8(buf, heartbeat->leaving);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        wire_write_u64(buf, heartbeat->digest[i]);
+}
+
+static void decode_heartbeat(struct wire_reader *in, struct bus_heartbeat *heartbeat)
+{
+    heartbeat->worker_id = wire_read_u64(in);
+    heartbeat->leaving = read_bool(in);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        heartbeat->digest[i] = wire_read_u64(in);
+}
+
+static void decode_presence(struct wire_reader *in, struct bus_presence *presence)
+{
+    presence->worker_id = wire_read_u64(in);
+    presence->snapshot = read_bool(in);
+    presence->entries = wire_read_span32(in);
+    presence->count = (uint32_t)(presence->entries.len / BUS_PRESENCE_ENTRY_SIZE);
+    if (presence->entries.len % BUS_PRESENCE_ENTRY_SIZE != 0 ||
+        presence->count > BUS_PRESENCE_ENTRIES_MAX)
+        in->failed = true;
+}
+
+static void decode_presence_list(struct wire_reader *in, struct bus_presence_list *list)
+{
+    list->query_id = wire_read_u64(in);
+    list->room_id = wire_read_u64(in);
+    list->users = wire_read_span32(in);
+    list->count = (uint32_t)(list->users.len / sizeof(uint64_t));
+    if (list->users.len % sizeof(uint64_t) != 0)
+        in->failed = true;
+}
+
+static void decode_revoke(struct wire_reader *in, struct bus_revoke *revoke)
+{
+    revoke->user_id = wire_read_u64(in);
+    revoke->token_hash = wire_read_span16(in);
+    if (revoke->token_hash.len != 0 && revoke->token_hash.len != DIGEST_SHA256_SIZE)
+        in->failed = true;
+}
+
+void bus_topic_encode(enum bus_topic topic, uint64_t id, uint8_t out[BUS_TOPIC_SIZE])
+{
+    out[0] = (uint8_t)topic;
+    for (size_t i = BUS_TOPIC_SIZE - 1; i > 0; i--, id >>= 8)
+        out[i] = (uint8_t)id;
+}
+
+bool bus_topic_decode(const void *data, size_t len, enum bus_topic *topic_out, uint64_t *id_out)
+{
+    struct wire_reader in;
+    uint8_t topic;
+
+    wire_read_begin(&in, data, len);
+    topic = wire_read_u8(&in);
+    *id_out = wire_read_u64(&in);
+    if (!wire_read_end(&in))
+        return false;
+    *topic_out = (enum bus_topic)topic;
+    return topic == BUS_TOPIC_SHARD || topic == BUS_TOPIC_PULSE || topic == BUS_TOPIC_ROOM ||
+           topic == BUS_TOPIC_WORKER || topic == BUS_TOPIC_ALL;
+}
+
+static void encode_fields(const struct bus_message *message, struct strbuf *buf)
+{
+    switch (message->type) {
+    case BUS_COMMAND:
+        encode_command(&message->command, buf);
+        break;
+    case BUS_PRESENCE:
+        wire_write_u64(buf, message->presence.worker_id);
+        wire_write_u8(buf, message->presence.snapshot);
+        wire_write_span32(buf, message->presence.entries);
+        break;
+    case BUS_PRESENCE_QUERY:
+        wire_write_u64(buf, message->presence_query.worker_id);
+        wire_write_u64(buf, message->presence_query.query_id);
+        wire_write_u64(buf, message->presence_query.room_id);
+        break;
+    case BUS_HEARTBEAT:
+        encode_heartbeat(&message->heartbeat, buf);
+        break;
+    case BUS_EVENT:
+        encode_event(&message->event, buf);
+        break;
+    case BUS_HEAD:
+        wire_write_u64(buf, message->head.room_id);
+        wire_write_u64(buf, message->head.head);
+        wire_write_u64(buf, message->head.epoch);
+        break;
+    case BUS_EPHEMERAL:
+        wire_write_u64(buf, message->ephemeral.room_id);
+        wire_write_u8(buf, (uint8_t)message->ephemeral.kind);
+        wire_write_u64(buf, message->ephemeral.user_id);
+        wire_write_span32(buf, message->ephemeral.json);
+        break;
+    case BUS_ANSWER:
+        encode_answer(&message->answer, buf);
+        break;
+    case BUS_PRESENCE_LIST:
+        wire_write_u64(buf, message->presence_list.query_id);
+        wire_write_u64(buf, message->presence_list.room_id);
+        wire_write_span32(buf, message->presence_list.users);
+        break;
+    case BUS_PRESENCE_RESYNC:
+        wire_write_u32(buf, message->presence_resync.shard);
+        break;
+    case BUS_REVOKE:
+        wire_write_u64(buf, message->revoke.user_id);
+        wire_write_span16(buf, message->revoke.token_hash);
+        break;
+    }
+}
+
+void bus_encode(const struct bus_message *message, struct strbuf *buf)
+{
+    uint8_t topic[BUS_TOPIC_SIZE];
+
+    CHECK(message->topic == topic_of(message->type));
+    bus_topic_encode(message->topic, message->topic_id, topic);
+    strbuf_add(buf, topic, sizeof(topic));
+    wire_write_u8(buf, BUS_VERSION);
+    wire_write_u8(buf, (uint8_t)message->type);
+    encode_fields(message, buf);
+}
+
+static void decode_fields(struct wire_reader *in, struct bus_message *message)
+{
+    switch (message->type) {
+    case BUS_COMMAND:
+        decode_command(in, &message->command);
+        break;
+    case BUS_PRESENCE:
+        decode_presence(in, &message->presence);
+        break;
+    case BUS_PRESENCE_QUERY:
+        message->presence_query.worker_id = wire_read_u64(in);
+        message->presence_query.query_id = wire_read_u64(in);
+        message->presence_query.room_id = wire_read_u64(in);
+        break;
+    case BUS_HEARTBEAT:
+        decode_heartbeat(in, &message->heartbeat);
+        break;
+    case BUS_EVENT:
+        decode_event(in, &message->event);
+        break;
+    case BUS_HEAD:
+        message->head.room_id = wire_read_u64(in);
+        message->head.head = wire_read_u64(in);
+        message->head.epoch = wire_read_u64(in);
+        break;
+    case BUS_EPHEMERAL:
+        message->ephemeral.room_id = wire_read_u64(in);
+        message->ephemeral.kind = (enum ephemeral_kind)read_kind(in, EPHEMERAL_TYPING);
+        message->ephemeral.user_id = wire_read_u64(in);
+        message->ephemeral.json = wire_read_span32(in);
+        break;
+    case BUS_ANSWER:
+        decode_answer(in, &message->answer);
+        break;
+    case BUS_PRESENCE_LIST:
+        decode_presence_list(in, &message->presence_list);
+        break;
+    case BUS_PRESENCE_RESYNC:
+        message->presence_resync.shard = wire_read_u32(in);
+        if (message->presence_resync.shard >= SHARD_COUNT)
+            in->failed = true;
+        break;
+    case BUS_REVOKE:
+        decode_revoke(in, &message->revoke);
+        break;
+    }
+}
+
+bool bus_decode(const void *data, size_t len, struct bus_message *message_out)
+{
+    struct wire_reader in;
+    struct span topic;
+
+    memset(message_out, 0, sizeof(*message_out));
+    if (len > BUS_MESSAGE_BYTES_MAX)
+        return false;
+    wire_read_begin(&in, data, len);
+    topic = wire_read_bytes(&in, BUS_TOPIC_SIZE);
+    if (topic.data == NULL ||
+        !bus_topic_decode(topic.data, topic.len, &message_out->topic, &message_out->topic_id))
+        return false;
+    if (wire_read_u8(&in) != BUS_VERSION)
+        return false;
+    message_out->type = (enum bus_type)read_kind(&in, BUS_REVOKE);
+    if (in.failed || message_out->topic != topic_of(message_out->type))
+        return false;
+    decode_fields(&in, message_out);
+    return wire_read_end(&in);
+}
+
+struct bus_presence_entry bus_presence_entry(const struct bus_presence *presence, uint32_t index)
+{
+    struct bus_presence_entry entry;
+    struct wire_reader in;
+
+    CHECK(index < presence->count);
+    wire_read_begin(&in, presence->entries.data + (size_t)index * BUS_PRESENCE_ENTRY_SIZE,
+                    BUS_PRESENCE_ENTRY_SIZE);
+    entry.room_id = wire_read_u64(&in);
+    entry.user_id = wire_read_u64(&in);
+    entry.up = wire_read_u8(&in) != 0;
+    return entry;
+}
+
+uint64_t bus_presence_user(const struct bus_presence_list *list, uint32_t index)
+{
+    struct wire_reader in;
+
+    CHECK(index < list->count);
+    wire_read_begin(&in, list->users.data + (size_t)index * sizeof(uint64_t), sizeof(uint64_t));
+    return wire_read_u64(&in);
+}
+
+void bus_presence_add(struct strbuf *entries, const struct bus_presence_entry *entry)
+{
+    wire_write_u64(entries, entry->room_id);
+    wire_write_u64(entries, entry->user_id);
+    wire_write_u8(entries, entry->up);
+}
+
+void bus_presence_add_user(struct strbuf *users, uint64_t user_id)
+{
+    wire_write_u64(users, user_id);
+}
+
+/* The finaliser of MurmurHash3 mixes each half, so that the XOR of many pairs collides by chance
+ * only. Nobody outside chooses the pairs to an end, so it need not be keyed. */
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 33;
+    x *= UINT64_C(0xff51afd7ed558ccd);
+    x ^= x >> 33;
+    x *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ x >> 33;
+}
+
+uint64_t bus_presence_digest(uint64_t room_id, uint64_t user_id)
+{
+    return mix(mix(room_id) + user_id);
+}
