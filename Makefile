@@ -1,0 +1,262 @@
+# Banter's build: one file, no recursion into folders, one tree for each variant.
+#
+#   make                      the programs and the web assets
+#   make help                 every target
+#   make VARIANT=asan bin     the same sources, another tree: release, debug, asan, tsan, cov
+#   make CC=clang V=1         another compiler; V=1 shows the commands
+#
+# Sources are found by folder, tests by name; a unit test's first line says what it links:
+#   // needs: common/utf8 common/mem
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL := all
+MAKEFLAGS += -rR --no-print-directory
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+VARIANT ?= release
+# Only one that is given counts: make's own default is "cc".
+ifeq ($(filter-out default undefined,$(origin CC)),)
+CC := gcc
+endif
+ifeq ($(filter $(VARIANT),release debug asan tsan cov fuzz),)
+$(error VARIANT is release, debug, asan, tsan, cov or fuzz, not "$(VARIANT)")
+endif
+# Two compilers do not share objects.
+TREE := $(VARIANT)$(if $(filter-out gcc,$(notdir $(CC))),$(if $(filter fuzz,$(VARIANT)),,-$(notdir $(CC))))
+B := build/$(TREE)
+Q := $(if $(V),,@)
+
+# ---- flags ---------------------------------------------------------------------------------------
+
+PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto
+# Not there yet on a fresh machine, where only "make bootstrap" (and run, test) make sense.
+PACKAGE_CFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
+PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lscrypt
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+  -Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual \
+  -Wwrite-strings -Wimplicit-fallthrough
+WERROR ?= -Werror
+
+HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+  -fstack-clash-protection $(if $(filter x86_64,$(shell uname -m)),-fcf-protection) -fPIE
+HARDENING_LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_fuzz := $(SANITIZE_asan) -fsanitize=fuzzer-no-link
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE_cov  := --coverage
+SANITIZE := $(SANITIZE_$(VARIANT))
+
+CFLAGS_release := -O2 -g $(HARDENING)
+CFLAGS_debug   := -Og -g3
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer
+CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer
+CFLAGS_tsan    := -O1 -g
+CFLAGS_cov     := -O0 -g
+LDFLAGS_release := $(HARDENING_LINK)
+
+COMPILE := $(CC) -std=c11 -D_GNU_SOURCE= -Isrc $(PACKAGE_CFLAGS) -DBANTER_VERSION='"$(VERSION)"' \
+  -DBANTER_PREFIX='"$(PREFIX)"' $(WARNINGS) $(WERROR) $(CFLAGS_$(VARIANT)) $(SANITIZE) \
+  -pthread $(CPPFLAGS) $(CFLAGS)
+LINK := $(CC) $(LDFLAGS_$(VARIANT)) $(SANITIZE) -pthread -Wl,--as-needed $(LDFLAGS)
+
+# ---- sources -------------------------------------------------------------------------------------
+
+objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
+COMMON := $(call objects,common) $(if $(wildcard db/embed.sh),$(B)/obj/gen/migrations.o)
+
+PROGRAM_gateway := banter-gateway
+PROGRAM_broker  := banter-broker
+PROGRAM_ctl     := banterctl
+FOLDERS := $(foreach f,gateway broker ctl,$(if $(wildcard src/$(f)/main.c),$(f)))
+PROGRAMS := $(foreach f,$(FOLDERS),$(B)/bin/$(PROGRAM_$(f)))
+
+UNITS := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c))
+INTEGRATIONS := $(patsubst tests/%.c,%,$(wildcard tests/integration/test_*.c))
+FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+UNIT_PROGRAMS := $(addprefix $(B)/tests/,$(UNITS) $(INTEGRATIONS))
+FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
+
+.PHONY: all bin web run install clean help bootstrap
+.PHONY: test unit system asan fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+
+all: bin web ## build the programs and the web assets (the default)
+
+bin: $(PROGRAMS) ## build the programs only: build/VARIANT/bin
+
+# ---- compiling and linking -----------------------------------------------------------------------
+
+# Everything is rebuilt when the compiler or a flag changes.
+$(B)/flags: FORCE
+	@command -v $(firstword $(CC)) >/dev/null || \
+	  { echo "make: there is no $(firstword $(CC)); \"make bootstrap\" installs what is missing" >&2; exit 1; }
+	@pkg-config --exists $(PACKAGES) || \
+	  { echo "make: libraries are missing; \"make bootstrap\" installs them" >&2; exit 1; }
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(COMPILE) / $(LINK))' | cmp -s - $@ || \
+	  printf '%s\n' '$(subst ','\'',$(COMPILE) / $(LINK))' > $@
+
+$(B)/obj/%.o: src/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC    $<")
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(B)/obj/tests/%.o: tests/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC    $<")
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# The migrations travel inside the broker. ISO C only promises strings of 4095 bytes; our compilers
+# have no such bound.
+$(B)/gen/migrations.c: db/embed.sh $(wildcard db/*.sql)
+	@mkdir -p $(@D)
+	$(Q)sh db/embed.sh $(sort $(wildcard db/*.sql)) > $@
+
+$(B)/obj/gen/%.o: $(B)/gen/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC    $<")
+	$(Q)$(COMPILE) -Wno-overlength-strings -MMD -MP -c -o $@ $<
+
+$(B)/libcommon.a: $(COMMON)
+	@rm -f $@
+	$(if $(Q),@echo "  AR    $@")
+	$(Q)ar rcs $@ $^
+
+define program_rule
+$(B)/bin/$(PROGRAM_$(1)): $(call objects,$(1)) $(B)/libcommon.a
+endef
+$(foreach f,$(FOLDERS),$(eval $(call program_rule,$(f))))
+
+$(PROGRAMS):
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
+
+# A test links its own module (test_x or fuzz_x: src/*/x.c) and what its first line names.
+test_own = $(patsubst src/%.c,%,$(firstword $(wildcard src/*/$(patsubst test_%,%,$(patsubst fuzz_%,%,$(notdir $(1)))).c)))
+test_needs = $(shell sed -n '1s|^// needs:||p' tests/$(1).c)
+define test_rule
+$(B)/tests/$(1): $(B)/obj/tests/$(1).o $(patsubst %,$(B)/obj/%.o,$(sort $(call test_own,$(1)) $(call test_needs,$(1))))
+endef
+$(foreach t,$(UNITS) $(INTEGRATIONS) $(FUZZERS),$(eval $(call test_rule,$(t))))
+
+$(UNIT_PROGRAMS):
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(PACKAGE_LIBS)
+
+$(FUZZ_PROGRAMS):
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+
+unit-programs: $(UNIT_PROGRAMS)
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# ---- web assets ----------------------------------------------------------------------------------
+
+# npm ci only when the lock changed, the build only when a source did.
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+ifneq ($(wildcard web/package.json),)
+web: build/web.stamp ## build the web client and the API pages: build/assets
+else
+web:
+	@echo "make: no web/package.json, so no assets are built"
+endif
+
+web/node_modules/.stamp: web/package-lock.json
+	$(if $(Q),@echo "  NPM   web")
+	$(Q)cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build/web.stamp: $(WEB_SOURCES) web/node_modules/.stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  WEB   build/assets")
+	$(Q)cd web && npm run --silent build
+	@touch $@
+
+# Packages that only tests use.
+ifneq ($(wildcard tests/system/package-lock.json),)
+TEST_PACKAGES := tests/system/node_modules/.stamp
+endif
+
+tests/system/node_modules/.stamp: tests/system/package-lock.json
+	$(if $(Q),@echo "  NPM   tests/system")
+	$(Q)cd tests/system && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# ---- running and installing ----------------------------------------------------------------------
+
+# What bootstrap installs is only seen by a make that starts after it; that one uses every core.
+AGAIN = $(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+bootstrap: ## install what the build and the tests need from Debian
+	@sh deploy/bootstrap.sh
+
+run: ## install what is missing, build, and run the whole chat in the foreground
+	@sh deploy/bootstrap.sh
+	@$(AGAIN) all
+	@exec sh deploy/run.sh $(B)/bin
+
+install: all ## install into DESTDIR/PREFIX: the programs and the assets
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/banter
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+	$(if $(wildcard web/package.json),rm -rf $(DESTDIR)$(PREFIX)/share/banter/assets)
+	$(if $(wildcard web/package.json),cp -R build/assets $(DESTDIR)$(PREFIX)/share/banter/assets)
+
+clean: ## remove what was built (var/ and its database stay)
+	rm -rf build
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+test: ## every test: unit, integration and system; the last line counts them
+	@sh deploy/bootstrap.sh
+	@$(AGAIN) all unit-programs $(TEST_PACKAGES)
+	@sh tests/run.sh $(B) unit integration system
+
+unit: unit-programs ## the unit tests
+	@sh tests/run.sh $(B) unit
+
+integration: unit-programs ## the tests of C modules that want a MariaDB
+	@sh tests/run.sh $(B) integration
+
+system: all $(TEST_PACKAGES) ## the black-box tests over the real processes
+	@sh tests/run.sh $(B) system
+
+asan: ## unit, integration and system tests with AddressSanitizer and UBSan
+	@$(AGAIN) VARIANT=asan all unit-programs $(TEST_PACKAGES)
+	@$(MAKE) VARIANT=asan asan-run
+
+asan-run:
+	@sh tests/run.sh $(B) unit integration system
+
+FUZZ_SECONDS ?= 10
+fuzz: ## run each fuzz target for FUZZ_SECONDS=10
+	@$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh build/fuzz
+
+fuzz-long: ## run each fuzz target for ten minutes
+	@$(MAKE) fuzz FUZZ_SECONDS=600
+
+# ---- the manner ----------------------------------------------------------------------------------
+
+lint: ## formatting, include floors, forbidden calls, sizes, cppcheck, shellcheck, compose
+	@sh tests/lint/run.sh
+
+tidy: ## clang-tidy over every source
+	@CFLAGS='$(filter-out -Werror,$(PACKAGE_CFLAGS))' sh tests/lint/tidy.sh
+
+format: ## format every .c and .h
+	clang-format -i $(wildcard src/*/*.c src/*/*.h tests/*/*.c tests/*/*.h)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@echo
+	@echo "  VARIANT=release|debug|asan|tsan|cov   CC=gcc|clang   V=1   DESTDIR=   PREFIX=/usr/local"
