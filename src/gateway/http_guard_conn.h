@@ -1,0 +1,81 @@
+/*
+ * http_guard_conn.h: the checker of http_guard.h in front of evhttp, with the bounds that evhttp
+ * lacks: a deadline for each part of a request, and a number of connections.
+ *
+ * Every connection of a guarded evhttp gets a checker, which sees each byte in a callback of the
+ * bufferevent's input buffer, that is before evhttp is called. A request that breaks the framing or
+ * a bound is cut out of the buffer, so no handler runs for it; requests before it are answered;
+ * then the client is told why (an error envelope, Connection: close), what it still sends is
+ * swallowed for a moment so that it can read that, and the connection is freed.
+ *
+ * Lifetime: a guard learns of the end of its connection by evhttp's close callback, so
+ * evhttp_connection_set_closecb() is taken: nobody else may use it. (A handler that answers late
+ * sees that its client is gone by evhttp_request_get_connection() being NULL.) Nothing needs to be
+ * called for an upgraded socket: taking it over ends with evhttp_connection_free(), and that ends
+ * its guard. If an upgrade is refused by an ordinary reply, the guard notices that reply and checks
+ * the bytes that followed the request before evhttp reads them.
+ *
+ * Nothing here blocks or calls back into the owner.
+ */
+#ifndef BANTER_GATEWAY_HTTP_GUARD_CONN_H
+#define BANTER_GATEWAY_HTTP_GUARD_CONN_H
+
+#include "common/base.h"
+#include "common/errors.h"
+
+struct event_base;
+struct evconnlistener;
+struct evhttp;
+struct http_guard_set;
+
+/* Times in milliseconds; all must be set unless 0 has a meaning. */
+struct http_guard_options {
+    uint64_t request_head_ms; /* from the first byte of a head to its end; else 408 */
+    uint64_t request_body_ms; /* from the end of the head to that of the body; else 408 */
+    uint64_t keep_alive_ms;   /* without a byte between requests; then closed without a word */
+    uint64_t write_stall_ms;  /* a reply of which the client takes nothing; 0: keep_alive_ms */
+    uint64_t linger_ms;       /* how long input is swallowed after an error reply; 0: 2,000 */
+    uint64_t tick_ms;         /* how often deadlines are looked at; 0: from the others */
+    size_t connections_max;   /* beyond it a connection is told 503 */
+};
+
+/* Counts since the start, for metrics; connections is the present number. */
+struct http_guard_counters {
+    uint64_t connections;
+    uint64_t accepted;
+    uint64_t requests;              /* complete and well-formed */
+    uint64_t violations[ERR_COUNT]; /* by what the client was told, or would have been */
+    uint64_t head_timeouts;
+    uint64_t body_timeouts;
+    uint64_t idle_closes;
+    uint64_t write_stalls;
+    uint64_t refused; /* for the number of connections */
+    uint64_t accept_errors;
+};
+
+/* The base stays the caller's. */
+struct http_guard_set *http_guard_set_create(struct event_base *base,
+                                             const struct http_guard_options *options);
+/* After evhttp_free() of every evhttp that it was attached to; sets *set to NULL. */
+void http_guard_set_destroy(struct http_guard_set **set);
+
+/*
+ * Guards all connections that http accepts from now on: sets its bufferevent callback, its limits
+ * of head and body, and the methods that reach the handler (GET HEAD POST PUT DELETE OPTIONS PATCH
+ * TRACE: those that no route has are the router's 405). Do not set evhttp's timeout beside it.
+ */
+void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http);
+
+/*
+ * When accept() fails (no descriptors left), the listener pauses for 100 ms instead of spinning.
+ * Forget it before it is freed, unless the set goes first or no event runs in between.
+ */
+void http_guard_watch_listener(struct http_guard_set *set, struct evconnlistener *listener);
+void http_guard_forget_listener(struct http_guard_set *set, struct evconnlistener *listener);
+
+/* For draining: closes the connections on which no request is under way; returns how many. */
+size_t http_guard_close_idle(struct http_guard_set *set);
+
+const struct http_guard_counters *http_guard_counters(const struct http_guard_set *set);
+
+#endif
