@@ -14,7 +14,6 @@
 .DEFAULT_GOAL := all
 MAKEFLAGS += -rR --no-print-directory
 
-VERSION := 0.1.0
 PREFIX  ?= /usr/local
 VARIANT ?= release
 # Only one that is given counts: make's own default is "cc".
@@ -59,7 +58,7 @@ CFLAGS_tsan    := -O1 -g
 CFLAGS_cov     := -O0 -g
 LDFLAGS_release := $(HARDENING_LINK)
 
-COMPILE := $(CC) -std=c11 -D_GNU_SOURCE= -Isrc $(PACKAGE_CFLAGS) -DBANTER_VERSION='"$(VERSION)"' \
+COMPILE := $(CC) -std=c11 -D_GNU_SOURCE= -Isrc $(PACKAGE_CFLAGS) \
   -DBANTER_PREFIX='"$(PREFIX)"' $(WARNINGS) $(WERROR) $(CFLAGS_$(VARIANT)) $(SANITIZE) \
   -pthread $(CPPFLAGS) $(CFLAGS)
 LINK := $(CC) $(LDFLAGS_$(VARIANT)) $(SANITIZE) -pthread -Wl,--as-needed $(LDFLAGS)
@@ -219,7 +218,7 @@ clean: ## remove what was built (var/ and its database stay)
 test: ## every test: unit, integration and system; the last line counts them
 	@sh deploy/bootstrap.sh
 	@$(AGAIN) all unit-programs $(TEST_PACKAGES)
-	@sh tests/run.sh $(B) unit integration system
+	@sh tests/run.sh $(B) unit integration web system
 
 unit: unit-programs ## the unit tests
 	@sh tests/run.sh $(B) unit
@@ -235,7 +234,7 @@ asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan asan-run
 
 asan-run:
-	@sh tests/run.sh $(B) unit integration system
+	@sh tests/run.sh $(B) unit integration web system
 
 FUZZ_SECONDS ?= 10
 fuzz: ## run each fuzz target for FUZZ_SECONDS=10

@@ -15,6 +15,7 @@ has_command() { command -v "$1" >/dev/null 2>&1; }
 has_file() { [ -e "$1" ]; }
 has_library() { pkg-config --exists "$1" 2>/dev/null; }
 has_node() { node -e "process.exit(parseInt(process.versions.node, 10) >= $1 ? 0 : 1)" 2>/dev/null; }
+has_libfuzzer() { ls "/usr/lib/llvm-$1"/lib/clang/*/lib/linux/libclang_rt.fuzzer-* >/dev/null 2>&1; }
 need() { "has_$2" "$3" || missing="$missing $1"; }
 
 look() {
@@ -38,7 +39,7 @@ look() {
   need curl command curl
   if [ "$1" = --dev ]; then
     need clang command clang
-    need libclang-rt-14-dev file /usr/lib/llvm-14/lib/clang
+    need libclang-rt-14-dev libfuzzer 14
     need clang-format command clang-format
     need clang-tidy command clang-tidy
     need cppcheck command cppcheck

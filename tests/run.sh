@@ -1,0 +1,131 @@
+#!/bin/sh
+# Runs suites over what make has built, and counts: run.sh TREE SUITE...
+#
+#   TREE    a build tree, such as build/release
+#   SUITE   unit, integration (C modules with a MariaDB), web (the client's own) or system
+#
+# The last line is "N passed, N failed"; the exit status says whether N failed is 0. A program that
+# dies, hangs or ends without a verdict is one failure. Any report of a sanitizer, from whatever
+# process, is one too.
+set -u
+
+cd "$(dirname "$0")/.." || exit 2
+tree=$1
+shift
+root=$(pwd -P)
+work=$(mktemp -d "${TMPDIR:-/tmp}/banter-run.XXXXXX") || exit 2
+reports=$root/$tree/sanitizer
+database=
+passed=0
+failed=0
+
+# shellcheck disable=SC2317 # called by the trap
+leave() {
+  [ -z "$database" ] || sh deploy/mariadb.sh stop "$work/mariadb"
+  rm -rf "$work"
+}
+trap leave EXIT
+trap 'exit 130' INT TERM
+
+# What the suites may rely on.
+export BANTER_TEST_BIN="$root/$tree/bin"
+export BANTER_MARIADB_TEMPLATE="$root/build/mariadb-template"
+rm -rf "$reports"
+mkdir -p "$reports"
+case $tree in
+*asan*)
+  export ASAN_OPTIONS="log_path=$reports/report:detect_stack_use_after_return=1"
+  export UBSAN_OPTIONS="log_path=$reports/report:print_stacktrace=1"
+  ;;
+*tsan*) export TSAN_OPTIONS="log_path=$reports/report:ignore_noninstrumented_modules=1" ;;
+esac
+
+# add NAME PASSED FAILED STATUS: counts one program.
+add() {
+  add_failed=$3
+  if [ "$4" -ne 0 ] && [ "$3" -eq 0 ]; then
+    add_failed=1
+    echo "$1: ended with status $4 (124: it took too long; 128 and more: a signal)"
+  fi
+  passed=$((passed + $2))
+  failed=$((failed + add_failed))
+}
+
+count() { grep -cE "$1" "$2" || :; }
+
+# cmocka_suite FOLDER: every built program of tests/FOLDER.
+cmocka_suite() {
+  for source in tests/"$1"/test_*.c; do
+    [ -f "$source" ] || continue
+    name=$1/$(basename "$source" .c)
+    CMOCKA_MESSAGE_OUTPUT=tap timeout 300 "$tree/tests/$name" >"$work/out" 2>&1
+    status=$?
+    good=$(count '^ok ' "$work/out")
+    bad=$(grep -E '^not ok ' "$work/out" | grep -vc '# SKIP')
+    [ $((good + bad)) -gt 0 ] || [ "$status" -ne 0 ] || status=1
+    if [ "$status" -ne 0 ] || [ "$bad" -ne 0 ]; then cat "$work/out"; fi
+    printf '%-44s %5d passed %3d failed\n' "$name" "$good" "$bad"
+    add "$name" "$good" "$bad" "$status"
+  done
+}
+
+integration_suite() {
+  ls tests/integration/test_*.c >/dev/null 2>&1 || return
+  database=$work/mariadb
+  if ! sh deploy/mariadb.sh start "$database"; then
+    add integration 0 1 1
+    return
+  fi
+  BANTER_TEST_DATABASE_URL=$(sh deploy/mariadb.sh url "$database")
+  export BANTER_TEST_DATABASE_URL
+  cmocka_suite integration
+}
+
+# number NAME FILE: the figure of a "# NAME 12" line of node's TAP summary, the last one.
+number() { sed -n "s/^# $1 \([0-9]*\)\$/\1/p" "$2" | tail -n 1; }
+
+system_suite() {
+  ls tests/system/*.test.mjs >/dev/null 2>&1 || return
+  node --test --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$work/tap" tests/system/*.test.mjs
+  status=$?
+  good=$(number pass "$work/tap")
+  bad=$(number fail "$work/tap")
+  cancelled=$(number cancelled "$work/tap")
+  add system "${good:-0}" $((${bad:-0} + ${cancelled:-0})) "$status"
+}
+
+web_suite() {
+  ls web/node_modules/.bin/vitest >/dev/null 2>&1 || return
+  (cd web && npx --no-install vitest run --reporter=tap-flat) >"$work/out" 2>&1
+  status=$?
+  good=$(count '^ok ' "$work/out")
+  bad=$(count '^not ok ' "$work/out")
+  if [ "$status" -ne 0 ]; then cat "$work/out"; fi
+  printf '%-44s %5d passed %3d failed\n' web "$good" "$bad"
+  add web "$good" "$bad" "$status"
+}
+
+for suite in "$@"; do
+  echo "== $suite"
+  case $suite in
+  unit) cmocka_suite unit ;;
+  integration) integration_suite ;;
+  system) system_suite ;;
+  web) web_suite ;;
+  *)
+    echo "run.sh: there is no suite \"$suite\"" >&2
+    exit 2
+    ;;
+  esac
+done
+
+for report in "$reports"/report.*; do
+  [ -f "$report" ] || continue
+  echo "== sanitizer: $report"
+  cat "$report"
+  failed=$((failed + 1))
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
