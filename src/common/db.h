@@ -11,8 +11,16 @@
  *         ERR_DB_DUPLICATE          1062, a unique key exists; db_duplicate_key() names it
  *         ERR_DB_RETRY              1205, 1213 and their like: rolled back, may be repeated
  *         ERR_DB_FAILED             anything else; it has been logged
- * A SELECT that loses its connection is ERR_DATABASE_UNAVAILABLE: it changed nothing.
- * After an error inside a transaction the caller calls db_rollback() (which never fails).
+ * A SELECT that loses its connection is ERR_DATABASE_UNAVAILABLE: it changed nothing. So is any
+ * statement inside a transaction, before its COMMIT.
+ * After an error inside a transaction the caller calls db_rollback() (which never fails). Until
+ * then further statements and the COMMIT give the same error and do nothing; only
+ * ERR_DB_DUPLICATE leaves the transaction usable.
+ *
+ * Sessions are in UTC, utf8mb4, strict, READ COMMITTED; a wait for a lock ends after 5 s
+ * (ERR_DB_RETRY), connecting after 3 s, any other wait for the server after 10 s (a lost
+ * connection). After a failed attempt to connect the next waits 200 ms, growing to 1 s; calls in
+ * between return ERR_DATABASE_UNAVAILABLE at once.
  */
 #ifndef BANTER_COMMON_DB_H
 #define BANTER_COMMON_DB_H
@@ -52,8 +60,14 @@ static inline struct db_value db_null(void)
  * Parts are percent-decoded. NULL and a sentence in error (size bytes) if the URL does not fit.
  * Does not connect. */
 struct db *db_create(const char *url, char *error, size_t error_size) ATTR_MUSTCHECK;
+/* Seconds to wait for an answer instead of 10, for who may wait long (migrations); before the
+ * first statement. */
+void db_set_read_timeout(struct db *db, unsigned seconds);
 /* Closes and frees; sets *db to NULL. *db may be NULL. */
 void db_destroy(struct db **db);
+
+/* Placeholders of a statement. */
+#define DB_VALUES_MAX 16
 
 /*
  * Runs a statement. sql is a string literal (its address is the key of the statement cache) with a
@@ -74,7 +88,8 @@ uint64_t db_col_u64(struct db *db, unsigned column);
 struct span db_col_bytes(struct db *db, unsigned column);
 bool db_col_is_null(struct db *db, unsigned column);
 
-/* Of the last statement. */
+/* Of the last statement. Affected are the rows that matched, even those that stayed the same
+ * (CLIENT_FOUND_ROWS): 0 says that a WHERE that fences found nothing. */
 uint64_t db_affected(struct db *db);
 uint64_t db_insert_id(struct db *db);
 /* Of the last ERR_DB_DUPLICATE: whether the key of this name was the one (e.g. "dedupe"). */
@@ -88,8 +103,9 @@ struct db_column {
     const bool *nulls;        /* NULL if no value is SQL NULL */
 };
 
-/* Runs sql once for each row, in one exchange with the server (COM_STMT_BULK_EXECUTE). All or
- * nothing only inside a transaction. */
+/* Runs sql once for each row, in one exchange with the server (COM_STMT_BULK_EXECUTE), or in
+ * several when there is more than about 1 MiB. All or nothing only inside a transaction. At most
+ * DB_VALUES_MAX columns. */
 enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns, size_t count,
                  size_t rows) ATTR_MUSTCHECK;
 
@@ -97,7 +113,8 @@ enum err db_begin(struct db *db) ATTR_MUSTCHECK;
 enum err db_commit(struct db *db) ATTR_MUSTCHECK; /* ERR_DB_UNCERTAIN if the answer was lost */
 void db_rollback(struct db *db);
 
-/* Runs text that may hold several statements: for migrations only. error gets the server's word. */
+/* Runs text that may hold several statements, up to the first error: for migrations only. error
+ * gets the server's word. The next statement is on a new session. */
 enum err db_script(struct db *db, const char *text, size_t len, char *error,
                    size_t error_size) ATTR_MUSTCHECK;
 

@@ -349,3 +349,11 @@ enum ws_feed ws_message_feed(struct ws_message *message, uint8_t *data, size_t l
     mem_free(rest);
     return result;
 }
+
+void ws_message_hold(struct ws_message *message, const void *data, size_t len)
+{
+    CHECK(message->rest == NULL && message->partial == NULL);
+    message->rest = mem_alloc(sizeof(*message->rest) + len);
+    message->rest->len = len;
+    memcpy(message->rest->bytes, data, len);
+}

@@ -1,0 +1,35 @@
+/*
+ * db_url.h: the parts of a database URL. Pure.
+ *
+ *   mysql://user:password@host:port/name
+ *   mysql://user:password@[v6 address]:port/name
+ *   mysql://user:password@/name?socket=/path
+ *
+ * The password and the port may be left out. User, password, name and socket are percent-decoded
+ * (RFC 3986, 2.1), so that any character can be written in them; a NUL cannot.
+ */
+#ifndef BANTER_COMMON_DB_URL_H
+#define BANTER_COMMON_DB_URL_H
+
+#include "common/base.h"
+
+#define DB_URL_PORT_DEFAULT 3306
+
+/* Owned strings. host is NULL when socket is not, and the other way round. */
+struct db_url {
+    char *user;
+    char *password; /* NULL: none */
+    char *host;
+    char *socket;
+    char *name;
+    uint16_t port;
+};
+
+/* False, and a sentence in error (size bytes), if the text does not fit; the sentence never repeats
+ * what the URL holds, which may be a password. *url_out needs db_url_fini() only after true. */
+bool db_url_parse(const char *text, struct db_url *url_out, char *error,
+                  size_t error_size) ATTR_MUSTCHECK;
+/* Frees the strings, and wipes the password first. */
+void db_url_fini(struct db_url *url);
+
+#endif

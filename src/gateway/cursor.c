@@ -1,0 +1,44 @@
+#include "gateway/cursor.h"
+
+#include "common/check.h"
+
+void cursor_start_live(struct cursor *cursor, const struct room_log *log)
+{
+    cursor->next = log->head + 1;
+    cursor->caught_up = 0;
+}
+
+enum cursor_resume cursor_start_since(struct cursor *cursor, const struct room_log *log,
+                                      uint64_t since, uint64_t epoch)
+{
+    cursor_start_live(cursor, log);
+    if (epoch != 0 && log->epoch != 0 && epoch != log->epoch)
+        return CURSOR_OTHER_EPOCH;
+    if (since > log->head)
+        return CURSOR_BEYOND_HEAD;
+    cursor->next = since + 1;
+    cursor->caught_up = log->head + 1;
+    return CURSOR_RESUMED;
+}
+
+enum cursor_step cursor_step(const struct cursor *cursor, const struct room_log *log,
+                             struct frame **frame_out)
+{
+    if (cursor->caught_up != 0 && cursor->next >= cursor->caught_up)
+        return CURSOR_CAUGHT_UP;
+    if (cursor->next > log->head)
+        return CURSOR_LIVE;
+    *frame_out = room_log_get(log, cursor->next);
+    return *frame_out != NULL ? CURSOR_EVENT : CURSOR_READ_LOG;
+}
+
+void cursor_advance(struct cursor *cursor, uint64_t seq)
+{
+    CHECK(seq == cursor->next);
+    cursor->next++;
+}
+
+void cursor_told(struct cursor *cursor)
+{
+    cursor->caught_up = 0;
+}

@@ -1,0 +1,52 @@
+#include "gateway/frame.h"
+
+#include "common/check.h"
+#include "common/mem.h"
+
+#include <string.h>
+
+static struct frame *create(const void *head, size_t head_len, const void *payload, size_t len)
+{
+    struct frame *frame = mem_alloc(sizeof(*frame) + head_len + len);
+
+    CHECK(len < UINT32_MAX - WS_SERVER_HEADER_MAX);
+    frame->refs = 1;
+    frame->len = (uint32_t)(head_len + len);
+    frame->json_at = (uint8_t)head_len;
+    memcpy(frame->bytes, head, head_len);
+    if (len > 0)
+        memcpy(frame->bytes + head_len, payload, len);
+    return frame;
+}
+
+struct frame *frame_create(enum ws_opcode opcode, const void *payload, size_t len)
+{
+    uint8_t head[WS_SERVER_HEADER_MAX];
+    size_t head_len = ws_frame_header_write(head, opcode, len);
+
+    return create(head, head_len, payload, len);
+}
+
+struct frame *frame_create_event(uint64_t seq, uint8_t event_kind, const void *json, size_t len)
+{
+    struct frame *frame = frame_create(WS_OP_TEXT, json, len);
+
+    frame->seq = seq;
+    frame->event_kind = event_kind;
+    return frame;
+}
+
+struct frame *frame_create_close(uint16_t code, const char *reason)
+{
+    uint8_t bytes[WS_CONTROL_FRAME_MAX];
+    size_t len = ws_frame_close_write(bytes, code, reason);
+
+    return create(bytes, len, NULL, 0);
+}
+
+void frame_unref(struct frame *frame)
+{
+    CHECK(frame->refs > 0);
+    if (--frame->refs == 0)
+        mem_free(frame);
+}

@@ -1,0 +1,36 @@
+/*
+ * frame.h: a WebSocket text frame for any number of sockets: built once, shared by reference.
+ *
+ * Immutable after its creation. The bytes are a whole server frame: header (RFC 6455, 5.2;
+ * unmasked, unfragmented) and JSON. A frame that is an event of a room's log knows its seq.
+ */
+#ifndef BANTER_GATEWAY_FRAME_H
+#define BANTER_GATEWAY_FRAME_H
+
+#include "common/base.h"
+#include "gateway/ws_frame.h"
+
+struct frame {
+    uint64_t seq; /* of an event in its room's log; 0 for everything else */
+    uint32_t refs;
+    uint32_t len;       /* of bytes */
+    uint8_t json_at;    /* where the payload begins in bytes */
+    uint8_t event_kind; /* enum event_kind; 0 for what is no event */
+    uint8_t bytes[];
+};
+
+/* A frame with one reference, the caller's. payload is copied. */
+struct frame *frame_create(enum ws_opcode opcode, const void *payload, size_t len);
+struct frame *frame_create_event(uint64_t seq, uint8_t event_kind, const void *json, size_t len);
+struct frame *frame_create_close(uint16_t code, const char *reason);
+
+static inline struct frame *frame_ref(struct frame *frame)
+{
+    frame->refs++;
+    return frame;
+}
+
+/* Gives the caller's reference back; frees with the last. */
+void frame_unref(struct frame *frame);
+
+#endif

@@ -1,0 +1,132 @@
+#include "gateway/room_log.h"
+
+#include "common/check.h"
+#include "common/mem.h"
+
+#include <string.h>
+
+#define RING_SIZE_MIN 8
+
+void room_log_init(struct room_log *log)
+{
+    memset(log, 0, sizeof(*log));
+}
+
+void room_log_fini(struct room_log *log)
+{
+    room_log_trim(log, 0);
+    mem_free(log->ring);
+    room_log_init(log);
+}
+
+static struct frame **slot(const struct room_log *log, uint32_t index)
+{
+    return &log->ring[(log->ring_first + index) & (log->ring_size - 1)];
+}
+
+/* Makes room for one more. */
+static void grow(struct room_log *log)
+{
+    uint32_t size = log->ring_size > 0 ? log->ring_size * 2 : RING_SIZE_MIN;
+    struct frame **ring;
+
+    if (log->ring_count < log->ring_size)
+        return;
+    ring = mem_alloc_array(size, sizeof(struct frame *));
+    for (uint32_t i = 0; i < log->ring_count; i++)
+        ring[i] = *slot(log, i);
+    mem_free(log->ring);
+    log->ring = ring;
+    log->ring_size = size;
+    log->ring_first = 0;
+}
+
+uint64_t room_log_first(const struct room_log *log)
+{
+    return log->head + 1 - log->ring_count;
+}
+
+static enum room_log_result jump(struct room_log *log, uint64_t head)
+{
+    room_log_trim(log, 0);
+    log->head = head;
+    return ROOM_LOG_GAP;
+}
+
+enum room_log_result room_log_on_head(struct room_log *log, uint64_t head, uint64_t epoch)
+{
+    bool first = log->epoch == 0 && !log->live;
+
+    if (log->epoch != 0 && log->epoch != epoch) {
+        log->epoch = epoch;
+        log->live = true;
+        jump(log, head);
+        return ROOM_LOG_RESET;
+    }
+    log->epoch = epoch;
+    log->live = true;
+    if (first && log->head == 0) {
+        log->head = head;
+        return ROOM_LOG_ADVANCED;
+    }
+    return head > log->head ? jump(log, head) : ROOM_LOG_OLD;
+}
+
+enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame)
+{
+    enum room_log_result result = ROOM_LOG_ADVANCED;
+
+    if (frame->seq <= log->head)
+        return ROOM_LOG_OLD;
+    /* An event is as good a barrier as a head: what follows it on its pipe will be heard. */
+    log->live = true;
+    if (frame->seq != log->head + 1)
+        result = jump(log, frame->seq - 1);
+    grow(log);
+    *slot(log, log->ring_count) = frame_ref(frame);
+    log->ring_count++;
+    log->ring_bytes += frame->len;
+    log->head = frame->seq;
+    return result;
+}
+
+void room_log_suspend(struct room_log *log)
+{
+    log->live = false;
+}
+
+struct frame *room_log_get(const struct room_log *log, uint64_t seq)
+{
+    uint64_t first = room_log_first(log);
+
+    if (seq < first || seq > log->head)
+        return NULL;
+    return *slot(log, (uint32_t)(seq - first));
+}
+
+void room_log_prepend(struct room_log *log, struct frame *frame)
+{
+    CHECK(frame->seq + 1 == room_log_first(log));
+    grow(log);
+    log->ring_first = (log->ring_first - 1) & (log->ring_size - 1);
+    log->ring_count++;
+    log->ring_bytes += frame->len;
+    *slot(log, 0) = frame_ref(frame);
+}
+
+void room_log_trim(struct room_log *log, size_t max_bytes)
+{
+    while (log->ring_count > 0 && log->ring_bytes > max_bytes) {
+        struct frame *oldest = *slot(log, 0);
+
+        log->ring_bytes -= oldest->len;
+        log->ring_first = (log->ring_first + 1) & (log->ring_size - 1);
+        log->ring_count--;
+        frame_unref(oldest);
+    }
+    if (log->ring_count == 0) {
+        mem_free(log->ring);
+        log->ring = NULL;
+        log->ring_size = log->ring_first = 0;
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * room_log.h: what a worker knows of one room's log: its head, and a ring of the latest events.
+ *
+ * Pure: no I/O. The bus may lose, repeat and reorder what it carries (between brokers); this is
+ * where that becomes an ordered log again. Invariants, between calls:
+ *   - while live, every event up to head is committed, and is in the ring or in the database;
+ *   - the ring holds the events first..head without a hole (it may be empty: first = head + 1).
+ */
+#ifndef BANTER_GATEWAY_ROOM_LOG_H
+#define BANTER_GATEWAY_ROOM_LOG_H
+
+#include "common/base.h"
+#include "gateway/frame.h"
+
+struct room_log {
+    bool live;           /* the barrier was passed: what comes after head will be heard */
+    uint64_t head;       /* the last seq known to be committed */
+    uint64_t epoch;      /* of the log; 0 until a head was heard */
+    struct frame **ring; /* a circular array */
+    uint32_t ring_size;  /* a power of two, or 0 */
+    uint32_t ring_first; /* index of the oldest */
+    uint32_t ring_count;
+    size_t ring_bytes; /* of the frames */
+};
+
+enum room_log_result {
+    ROOM_LOG_OLD,      /* known already; nothing changed */
+    ROOM_LOG_ADVANCED, /* the head moved, and the ring with it */
+    ROOM_LOG_GAP,   /* the head moved past events that were not heard: they are in the database */
+    ROOM_LOG_RESET, /* another epoch: the log is another one than before */
+};
+
+void room_log_init(struct room_log *log);
+void room_log_fini(struct room_log *log);
+
+/* The broker says where the head is. */
+enum room_log_result room_log_on_head(struct room_log *log, uint64_t head, uint64_t epoch);
+/* An event arrived. Takes a reference of its own if it keeps the frame. */
+enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame);
+/* The bus was cut: until a head or an event is heard, nothing is live. The ring stays right. */
+void room_log_suspend(struct room_log *log);
+
+/* The seq of the oldest event in the ring; head + 1 when it is empty. */
+uint64_t room_log_first(const struct room_log *log);
+/* The event with this seq, or NULL if it is not in the ring. Borrowed until the next change. */
+struct frame *room_log_get(const struct room_log *log, uint64_t seq);
+/* Puts an event read from the database before the ring; only first - 1 fits. Takes a reference. */
+void room_log_prepend(struct room_log *log, struct frame *frame);
+/* Drops the oldest events until the ring holds at most max_bytes. */
+void room_log_trim(struct room_log *log, size_t max_bytes);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * ws_conn.h: one WebSocket: reading, the out-queue, pings and the close handshake.
+ *
+ * A connection is embedded in its owner's object (chat_client.h). Frames are queued by reference
+ * and flushed once at the end of the loop's turn, with one system call; EV_WRITE is armed only
+ * after the kernel said EAGAIN, and no bufferevent is involved. An idle connection has no buffer.
+ *
+ * Its life: OPEN, then CLOSING (our close frame is queued; what the peer still sends is ignored,
+ * until its close frame, its end or a deadline), then CLOSED (on_closed was called, at the end of
+ * a turn, never from inside another call).
+ */
+#ifndef BANTER_GATEWAY_WS_CONN_H
+#define BANTER_GATEWAY_WS_CONN_H
+
+#include "common/base.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "gateway/frame.h"
+#include "gateway/ws_message.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct ws_conn;
+struct ws_set;
+
+struct ws_handlers {
+    /* A whole text message (valid UTF-8) or binary message; the bytes are valid during the call.
+     * May call any function below. */
+    void (*on_message)(struct ws_conn *conn, bool text, const uint8_t *data, size_t len);
+    /* The out-queue, which had passed its limit, has room again. */
+    void (*on_drained)(struct ws_conn *conn);
+    /* The socket is gone. The owner may free the connection here. */
+    void (*on_closed)(struct ws_conn *conn);
+};
+
+struct ws_options {
+    const struct ws_handlers *handlers;
+    uint64_t ping_ms;
+    size_t queue_bytes_max; /* above it, ws_conn_full() */
+    uint32_t message_max;   /* bytes; longer messages close with 1009 */
+};
+
+enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
+
+struct ws_conn {
+    struct event event; /* EV_READ, or with EV_WRITE while the kernel's buffer is full */
+    struct ws_set *set;
+    struct ws_message message;
+    struct list_node wheel_node; /* in a slot of the ping wheel; on the closing list when CLOSING */
+    struct list_node flush_node; /* on the set's list of connections to flush */
+    struct list_node pause_node; /* for the owner: on a list of paused ones */
+    struct frame **queue;        /* a circular array; NULL while nothing waits */
+    uint32_t queue_size;         /* a power of two */
+    uint32_t queue_first;
+    uint32_t queue_count;
+    uint32_t sent; /* bytes of the first frame that are with the kernel */
+    size_t queue_bytes;
+    uint32_t close_deadline_s; /* CLOSING: when the peer's patience ends; process seconds */
+    int fd;
+    uint8_t state; /* enum ws_state */
+    uint8_t pings_unanswered;
+    bool paused;   /* the owner takes no more messages for now */
+    bool writing;  /* EV_WRITE is armed */
+    bool was_full; /* on_drained is owed */
+    bool failed;   /* the peer broke the protocol: end the stream after our close */
+};
+
+/* One for a worker; registers itself at the end of the loop's turns. */
+struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options);
+/* All connections must be closed. */
+void ws_set_destroy(struct ws_set **set);
+/* Connections that are not CLOSED. */
+size_t ws_set_count(const struct ws_set *set);
+/* Calls fn for each connection that is OPEN; fn may close it. */
+void ws_set_foreach(struct ws_set *set, void (*fn)(struct ws_conn *conn, void *context),
+                    void *context);
+/* Closes every socket without the handshake; on_closed follows at the end of the turn. */
+void ws_set_abort(struct ws_set *set);
+
+/* Takes over a connected, non-blocking socket. Starts paused: ws_conn_resume() begins to read.
+ * early are bytes that came with the handshake; they are copied. */
+void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *early,
+                  size_t early_len);
+/* Queues a frame, taking a reference. Ignored unless OPEN. Never calls back. */
+void ws_conn_send(struct ws_conn *conn, struct frame *frame);
+/* The same for a JSON text that nobody else gets. */
+void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len);
+/* The queue has passed its limit: hold back what can be had again from the log. */
+bool ws_conn_full(struct ws_conn *conn);
+/* Begins the close handshake: what is queued goes first. Later calls are ignored. */
+void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason);
+/* Stops reading, after the message that is being handled; for back-pressure. */
+void ws_conn_pause(struct ws_conn *conn);
+/* Goes on, first with what was received already (in the next turn). */
+void ws_conn_resume(struct ws_conn *conn);
+
+#endif
