@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/version.h"
 
 #include <ctype.h>
 #include <errno.h>
