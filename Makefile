@@ -234,7 +234,7 @@ asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan asan-run
 
 asan-run:
-	@sh tests/run.sh $(B) unit integration web system
+	@sh tests/run.sh $(B) unit integration system
 
 FUZZ_SECONDS ?= 10
 fuzz: ## run each fuzz target for FUZZ_SECONDS=10

@@ -36,7 +36,7 @@ PATH=$PATH:/usr/sbin
 running() {
   [ -r "$DIR/mariadb.pid" ] || return 1
   pid=$(cat "$DIR/mariadb.pid") || return 1
-  [ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -e "--datadir=$DIR/data"
+  [ -n "$pid" ] && tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF -e "--datadir=$DIR/data"
 }
 
 accepts() {
