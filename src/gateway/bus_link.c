@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/digest.h"
+#include "common/list.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
