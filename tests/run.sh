@@ -28,7 +28,7 @@ trap leave EXIT
 trap 'exit 130' INT TERM
 
 # What the suites may rely on.
-export BANTER_TEST_BIN="$root/$tree/bin"
+export BANTER_BIN_DIR="$root/$tree/bin"
 export BANTER_MARIADB_TEMPLATE="$root/build/mariadb-template"
 rm -rf "$reports"
 mkdir -p "$reports"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every fuzz target of a tree for FUZZ_SECONDS: run.sh TREE
 #
-# Seeds are in tests/fuzz/corpus/NAME, words in tests/fuzz/dict/NAME.dict; what the fuzzer finds is
+# Seeds are in tests/fuzz/corpus/NAME, words in tests/fuzz/fuzz_NAME.dict; what the fuzzer finds is
 # kept in TREE/corpus/NAME and used again, an input that fails in TREE/failures.
 set -u
 
@@ -21,7 +21,7 @@ for source in tests/fuzz/fuzz_*.c; do
   mkdir -p "$found"
   set -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$tree/failures/$name-"
-  [ ! -f "tests/fuzz/dict/$name.dict" ] || set -- "$@" -dict="tests/fuzz/dict/$name.dict"
+  [ ! -f "tests/fuzz/fuzz_$name.dict" ] || set -- "$@" -dict="tests/fuzz/fuzz_$name.dict"
   set -- "$@" "$found"
   [ ! -d "tests/fuzz/corpus/$name" ] || set -- "$@" "tests/fuzz/corpus/$name"
   if "$tree/tests/fuzz/fuzz_$name" "$@" >"$log" 2>&1; then
