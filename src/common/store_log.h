@@ -7,7 +7,8 @@
 #include "common/db.h"
 #include "common/event_json.h"
 
-/* What the walkers below call for each row; the spans are valid during the call. */
+/* What the walkers below call for each row; the spans are valid during the call, which must not use
+ * the connection. */
 typedef void store_event_fn(void *context, const struct log_event *event);
 
 /* Events after a seq, in order, at most limit; all kinds; with the actors' names. */

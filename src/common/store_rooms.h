@@ -1,7 +1,8 @@
 /*
  * store_rooms.h: reading rooms and memberships. Blocks; for pool threads.
  *
- * They change only with the log, in the broker's transaction (src/broker/apply.c).
+ * They change only with the log, in the broker's transaction (src/broker/apply.c). A callback must
+ * not use the connection: the result that it is walking is held there.
  */
 #ifndef BANTER_COMMON_STORE_ROOMS_H
 #define BANTER_COMMON_STORE_ROOMS_H
@@ -35,6 +36,11 @@ enum err store_room_check_member(struct db *db, uint64_t room_id, uint64_t user_
 enum err store_room_members(struct db *db, uint64_t room_id, uint64_t after_seq, uint64_t limit,
                             store_member_fn *fn, void *context,
                             uint64_t *last_seq_out) ATTR_MUSTCHECK;
+/* The first per_room_max members of each room whose id is in [first_id, last_id], in one query: by
+ * room, then in the order of joining. For a page of store_rooms_list(). */
+enum err store_rooms_members_of_page(struct db *db, uint64_t first_id, uint64_t last_id,
+                                     uint64_t per_room_max, store_member_fn *fn,
+                                     void *context) ATTR_MUSTCHECK;
 /* Rooms that a user is a member of; ids only. */
 enum err store_user_rooms(struct db *db, uint64_t user_id, void (*fn)(void *, uint64_t room_id),
                           void *context) ATTR_MUSTCHECK;

@@ -16,7 +16,8 @@ struct store_user {
     char password_hash[PASSWORD_HASH_SIZE]; /* libscrypt's salted text form */
 };
 
-/* ERR_USERNAME_TAKEN or ERR_EMAIL_TAKEN when the name or address is in use, in any letter case. */
+/* ERR_USERNAME_TAKEN or ERR_EMAIL_TAKEN when the name or address is in use, in any letter case; the
+ * former when both are. */
 enum err store_user_create(struct db *db, struct span username, struct span email,
                            const char *password_hash, uint64_t *id_out) ATTR_MUSTCHECK;
 /* The account with this name, in any letter case, or ERR_NO_ROW. */
@@ -32,11 +33,13 @@ struct store_session {
     char username[USERNAME_BYTES_MAX + 1];
 };
 
+/* Also clears away a few sessions that have expired. */
 enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                               uint64_t user_id, uint64_t ttl_s) ATTR_MUSTCHECK;
 /* ERR_NO_ROW for one that is unknown or expired, or whose user is gone. */
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out) ATTR_MUSTCHECK;
+/* ERR_NONE also when there is none. */
 enum err store_session_delete(struct db *db,
                               const uint8_t token_hash[DIGEST_SHA256_SIZE]) ATTR_MUSTCHECK;
 

@@ -1,0 +1,187 @@
+#include "common/store_users.h"
+
+#include "common/check.h"
+#include "common/clock.h"
+
+#include <string.h>
+
+/* How often a statement or a transaction is tried before its error is the caller's. */
+#define ATTEMPTS_MAX 4
+/* Sessions that have expired, cleared away by each login. */
+#define SWEEP_ROWS 10
+#define US_PER_S   UINT64_C(1000000)
+
+static struct db_value from_span(struct span span)
+{
+    return db_bytes(span.data, span.len);
+}
+
+static struct db_value from_token(const uint8_t token_hash[DIGEST_SHA256_SIZE])
+{
+    return db_bytes(token_hash, DIGEST_SHA256_SIZE);
+}
+
+/* A column that the schema keeps shorter than size. */
+static void copy_text(char *out, size_t size, struct span span)
+{
+    CHECK(span.len < size);
+    if (span.len > 0)
+        memcpy(out, span.data, span.len);
+    out[span.len] = '\0';
+}
+
+static bool worth_repeating(enum err err)
+{
+    return err == ERR_DB_RETRY || err == ERR_DB_UNCERTAIN;
+}
+
+/* For what may be done twice: an uncertain outcome is settled by doing it again. */
+static enum err run_idempotent(struct db *db, const char *sql, const struct db_value *values,
+                               size_t count)
+{
+    enum err err = ERR_NONE;
+
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        err = db_run(db, sql, values, count);
+        if (!worth_repeating(err))
+            break;
+    }
+    return err;
+}
+
+#define RUN_IDEMPOTENT(db, sql, ...)                                                               \
+    run_idempotent((db), (sql), (const struct db_value[]){__VA_ARGS__},                            \
+                   ARRAY_LEN(((const struct db_value[]){__VA_ARGS__})))
+
+/* Whether the account is there after an insert whose answer was lost. The salted hash tells ours
+ * from one that somebody else registered meanwhile. */
+static enum err settle_create(struct db *db, struct span username, const char *password_hash,
+                              uint64_t *id_out)
+{
+    enum err err = DB_RUN(db, "SELECT id FROM users WHERE username = ? AND password_hash = ?",
+                          from_span(username), db_text(password_hash));
+
+    if (err != ERR_NONE || !db_next(db))
+        return ERR_DB_UNCERTAIN;
+    *id_out = db_col_u64(db, 0);
+    return ERR_NONE;
+}
+
+enum err store_user_create(struct db *db, struct span username, struct span email,
+                           const char *password_hash, uint64_t *id_out)
+{
+    enum err err = ERR_NONE;
+
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        err = DB_RUN(db,
+                     "INSERT INTO users (username, email, password_hash, created_at_us) "
+                     "VALUES (?, ?, ?, ?)",
+                     from_span(username), from_span(email), db_text(password_hash),
+                     db_u64(clock_wall_us()));
+        if (err != ERR_DB_RETRY)
+            break;
+    }
+    if (err == ERR_DB_UNCERTAIN)
+        return settle_create(db, username, password_hash, id_out);
+    if (err == ERR_DB_DUPLICATE)
+        return db_duplicate_key(db, "email") ? ERR_EMAIL_TAKEN : ERR_USERNAME_TAKEN;
+    if (err == ERR_NONE)
+        *id_out = db_insert_id(db);
+    return err;
+}
+
+enum err store_user_find(struct db *db, struct span username, struct store_user *user_out)
+{
+    enum err err = DB_RUN(db, "SELECT id, username, password_hash FROM users WHERE username = ?",
+                          from_span(username));
+
+    if (err != ERR_NONE)
+        return err;
+    if (!db_next(db))
+        return ERR_NO_ROW;
+    user_out->id = db_col_u64(db, 0);
+    copy_text(user_out->username, sizeof(user_out->username), db_col_bytes(db, 1));
+    copy_text(user_out->password_hash, sizeof(user_out->password_hash), db_col_bytes(db, 2));
+    return ERR_NONE;
+}
+
+static enum err try_delete(struct db *db, uint64_t user_id)
+{
+    enum err err = db_begin(db);
+
+    if (err == ERR_NONE)
+        err = DB_RUN(db,
+                     "UPDATE users SET username = NULL, email = NULL, password_hash = NULL, "
+                     "deleted_at_us = ? WHERE id = ? AND deleted_at_us IS NULL",
+                     db_u64(clock_wall_us()), db_u64(user_id));
+    if (err == ERR_NONE)
+        err = DB_RUN(db, "DELETE FROM sessions WHERE user_id = ?", db_u64(user_id));
+    if (err == ERR_NONE)
+        err = db_commit(db);
+    if (err != ERR_NONE)
+        db_rollback(db);
+    return err;
+}
+
+enum err store_user_delete(struct db *db, uint64_t user_id)
+{
+    enum err err = ERR_NONE;
+
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        err = try_delete(db, user_id);
+        if (!worth_repeating(err))
+            break;
+    }
+    return err;
+}
+
+/* Logins clear away what logins left: no timer, no owner, and never more than a few rows behind. */
+static void sweep_sessions(struct db *db, uint64_t now_us)
+{
+    /* Whatever goes wrong here, the next login tries again. */
+    enum err ignored = DB_RUN(db, "DELETE FROM sessions WHERE expires_at_us < ? LIMIT ?",
+                              db_u64(now_us), db_u64(SWEEP_ROWS));
+
+    (void)ignored;
+}
+
+enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
+                              uint64_t user_id, uint64_t ttl_s)
+{
+    uint64_t now_us = clock_wall_us();
+    enum err err;
+
+    sweep_sessions(db, now_us);
+    /* A token is 256 random bits: a row that is there already is this one, from a first try. */
+    err = RUN_IDEMPOTENT(db,
+                         "INSERT INTO sessions (token_hash, user_id, created_at_us, expires_at_us) "
+                         "VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE user_id = user_id",
+                         from_token(token_hash), db_u64(user_id), db_u64(now_us),
+                         db_u64(now_us + ttl_s * US_PER_S));
+    return err;
+}
+
+enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
+                            struct store_session *session_out)
+{
+    enum err err =
+        DB_RUN(db,
+               "SELECT s.user_id, s.expires_at_us, u.username FROM sessions s "
+               "JOIN users u ON u.id = s.user_id "
+               "WHERE s.token_hash = ? AND s.expires_at_us > ? AND u.deleted_at_us IS NULL",
+               from_token(token_hash), db_u64(clock_wall_us()));
+
+    if (err != ERR_NONE)
+        return err;
+    if (!db_next(db))
+        return ERR_NO_ROW;
+    session_out->user_id = db_col_u64(db, 0);
+    session_out->expires_at_us = db_col_u64(db, 1);
+    copy_text(session_out->username, sizeof(session_out->username), db_col_bytes(db, 2));
+    return ERR_NONE;
+}
+
+enum err store_session_delete(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE])
+{
+    return RUN_IDEMPOTENT(db, "DELETE FROM sessions WHERE token_hash = ?", from_token(token_hash));
+}
