@@ -66,8 +66,10 @@ enum ws_feed ws_message_feed(struct ws_message *message, uint8_t *data, size_t l
                              const struct ws_message_sink *sink, void *context,
                              struct ws_violation *violation) ATTR_MUSTCHECK;
 
-/* Keeps a copy of bytes that came with the handshake, as if a pause had left them over: they are
- * consumed by the next feed of (NULL, 0). Before the first feed only. */
+/*
+ * Keeps a copy of bytes that came with the handshake, as if a pause had left them over: the next
+ * feed of (NULL, 0) consumes them. Before the first feed only.
+ */
 void ws_message_hold(struct ws_message *message, const void *data, size_t len);
 
 /* How many received bytes wait for a resume; at most the longest feed. */

@@ -382,6 +382,29 @@ static void test_pause_keeps_the_rest(void **unused)
     strbuf_fini(&peer.transcript);
 }
 
+/* Frames that came with the handshake, the last of them not whole. */
+static void test_hold(void **unused)
+{
+    struct ws_message message;
+    struct peer peer = {&message, STRBUF_EMPTY, false, 0};
+    struct strbuf bytes = STRBUF_EMPTY;
+    struct ws_violation violation;
+
+    (void)unused;
+    ws_message_init(&message);
+    add_frame(&bytes, 0x81, "one", 3);
+    add_frame(&bytes, 0x81, "two", 3);
+    ws_message_hold(&message, bytes.data, bytes.len - 2);
+    assert_int_equal(ws_message_waiting(&message), bytes.len - 2);
+    assert_int_equal(ws_message_feed(&message, NULL, 0, &sink, &peer, &violation), WS_FEED_OK);
+    assert_int_equal(ws_message_waiting(&message), 0);
+    assert_string_equal(strbuf_str(&peer.transcript), "text(one)");
+    assert_int_equal(feed_piece(&peer, bytes.data + bytes.len - 2, 2), WS_FEED_OK);
+    assert_string_equal(strbuf_str(&peer.transcript), "text(one)text(two)");
+    strbuf_fini(&bytes);
+    strbuf_fini(&peer.transcript);
+}
+
 /* What many idle sockets cost: little, and nothing on the heap once a message is through. */
 static void test_idle_costs_nothing(void **unused)
 {
@@ -415,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_unmasked_and_overlong),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_pause_keeps_the_rest),
+        cmocka_unit_test(test_hold),
         cmocka_unit_test(test_idle_costs_nothing),
     };
 
