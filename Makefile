@@ -201,7 +201,7 @@ bootstrap: ## install what the build and the tests need from Debian
 
 run: ## install what is missing, build, and run the whole chat in the foreground
 	@sh deploy/bootstrap.sh
-	@$(AGAIN) all
+	+@$(AGAIN) all
 	@exec sh deploy/run.sh $(B)/bin
 
 install: all ## install into DESTDIR/PREFIX: the programs and the assets
@@ -217,7 +217,7 @@ clean: ## remove what was built (var/ and its database stay)
 
 test: ## every test: unit, integration and system; the last line counts them
 	@sh deploy/bootstrap.sh
-	@$(AGAIN) all unit-programs $(TEST_PACKAGES)
+	+@$(AGAIN) all unit-programs $(TEST_PACKAGES)
 	@sh tests/run.sh $(B) unit integration web system
 
 unit: unit-programs ## the unit tests
@@ -230,7 +230,8 @@ system: all $(TEST_PACKAGES) ## the black-box tests over the real processes
 	@sh tests/run.sh $(B) system
 
 asan: ## unit, integration and system tests with AddressSanitizer and UBSan
-	@$(AGAIN) VARIANT=asan all unit-programs $(TEST_PACKAGES)
+	@sh deploy/bootstrap.sh
+	+@$(AGAIN) VARIANT=asan all unit-programs $(TEST_PACKAGES)
 	@$(MAKE) VARIANT=asan asan-run
 
 asan-run:
@@ -238,7 +239,8 @@ asan-run:
 
 FUZZ_SECONDS ?= 10
 fuzz: ## run each fuzz target for FUZZ_SECONDS=10
-	@$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
+	@sh deploy/bootstrap.sh --dev
+	+@$(AGAIN) VARIANT=fuzz CC=clang fuzz-programs
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh build/fuzz
 
 fuzz-long: ## run each fuzz target for ten minutes
@@ -247,10 +249,12 @@ fuzz-long: ## run each fuzz target for ten minutes
 # ---- the manner ----------------------------------------------------------------------------------
 
 lint: ## formatting, include floors, forbidden calls, sizes, cppcheck, shellcheck, compose
+	@sh deploy/bootstrap.sh --dev
 	@sh tests/lint/run.sh
 
 tidy: ## clang-tidy over every source
-	@CFLAGS='$(filter-out -Werror,$(PACKAGE_CFLAGS))' sh tests/lint/tidy.sh
+	@sh deploy/bootstrap.sh --dev
+	@sh tests/lint/tidy.sh -std=c11 -D_GNU_SOURCE= -Isrc $(PACKAGE_CFLAGS)
 
 format: ## format every .c and .h
 	clang-format -i $(wildcard src/*/*.c src/*/*.h tests/*/*.c tests/*/*.h)
