@@ -1,0 +1,69 @@
+// A private MariaDB in a folder of its own, by deploy/mariadb.sh, as `make run` has it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { ROOT } from './env.mjs';
+import { run } from './process.mjs';
+import { isAlive } from './procfs.mjs';
+import { poll } from './wait.mjs';
+
+const SCRIPT = path.join(ROOT, 'deploy/mariadb.sh');
+
+// Freshly initialised data is kept here, so that a start takes a second.
+const TEMPLATE = path.join(ROOT, 'build/mariadb-template');
+
+export class Database {
+  constructor(dir) {
+    this.dir = dir;
+    this.socket = path.join(dir, 'mariadb.sock');
+    this.url = `mysql://banter@/banter?socket=${this.socket}`;
+  }
+
+  // First start and restart with the same data.
+  async start() {
+    const { code, stdout, stderr } = await run(SCRIPT, ['start', this.dir], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME ?? '/',
+        BANTER_MARIADB_TEMPLATE: TEMPLATE,
+        BANTER_MARIADB_ARGS: '--innodb-buffer-pool-size=64M',
+      },
+      timeoutMs: 90_000,
+    });
+    if (code !== 0) throw new Error(`MariaDB does not start:\n${stdout}${stderr}`);
+    this.pid = Number(fs.readFileSync(path.join(this.dir, 'mariadb.pid'), 'utf8'));
+  }
+
+  async stop() {
+    const { code, stdout, stderr } = await run(SCRIPT, ['stop', this.dir], { timeoutMs: 90_000 });
+    if (code !== 0) throw new Error(`MariaDB does not stop:\n${stdout}${stderr}`);
+    this.pid = 0;
+  }
+
+  async kill() {
+    if (!this.pid || !isAlive(this.pid)) return;
+    const { pid } = this;
+    process.kill(pid, 'SIGKILL');
+    await poll('MariaDB to be dead', () => !isAlive(pid));
+    this.pid = 0;
+  }
+
+  suspend() {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume() {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  // Rows as arrays of strings; NULL is "NULL".
+  async query(sql) {
+    const { code, stdout, stderr } = await run(
+      'mariadb',
+      ['--no-defaults', '--batch', '--skip-column-names', '--default-character-set=utf8mb4',
+        `--socket=${this.socket}`, '--user=banter', 'banter'],
+      { input: sql },
+    );
+    if (code !== 0) throw new Error(`SQL failed: ${sql}\n${stderr}`);
+    return stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));
+  }
+}

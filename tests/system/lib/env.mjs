@@ -1,0 +1,25 @@
+// What the tests take from the environment, and how patient they are.
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+
+// Which build is tested: BANTER_BIN_DIR=build/asan/bin and so on.
+export const BIN_DIR = path.resolve(ROOT, process.env.BANTER_BIN_DIR || 'build/release/bin');
+
+// BANTER_VALGRIND=1 runs gateway and broker under valgrind.
+export const VALGRIND = process.env.BANTER_VALGRIND === '1';
+
+// BANTER_SLOW=3 triples every deadline. Nothing is asserted to be fast: deadlines only end a wait
+// that would otherwise never end.
+const instrumented = /asan|tsan|debug/.test(BIN_DIR);
+export const SLOW = Number(process.env.BANTER_SLOW || (VALGRIND ? 10 : instrumented ? 3 : 1));
+
+export const deadlineMs = (ms) => ms * SLOW;
+
+export function binary(name) {
+  const file = path.join(BIN_DIR, name);
+  if (!fs.existsSync(file)) throw new Error(`${file} is not there: run make first`);
+  return file;
+}

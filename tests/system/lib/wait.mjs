@@ -1,0 +1,41 @@
+// Waiting for something, without sleeping for a guess.
+import { setTimeout as delay } from 'node:timers/promises';
+import { deadlineMs } from './env.mjs';
+
+export { delay };
+
+// Calls probe() until it returns something truthy, and returns that. A probe that throws counts as
+// "not yet"; its last error is part of the failure.
+export async function poll(what, probe, { timeoutMs = 10_000, everyMs = 20 } = {}) {
+  const until = Date.now() + deadlineMs(timeoutMs);
+  let last;
+  for (;;) {
+    try {
+      last = undefined;
+      const value = await probe();
+      if (value) return value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > until) {
+      throw new Error(`waited ${deadlineMs(timeoutMs)} ms in vain for ${what}`, { cause: last });
+    }
+    await delay(everyMs);
+  }
+}
+
+// The promise's value, or an error that says what did not come in time.
+export async function within(what, promise, timeoutMs = 10_000) {
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`waited ${deadlineMs(timeoutMs)} ms in vain for ${what}`)),
+      deadlineMs(timeoutMs),
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
