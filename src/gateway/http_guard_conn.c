@@ -1,0 +1,563 @@
+/*
+ * http_guard_conn.c: joins the checker to evhttp's bufferevents, by public functions only.
+ *
+ * What it relies on in libevent 2.1, and the tests check:
+ *   - evbuffer callbacks run inside evbuffer_read(), before the bufferevent calls evhttp;
+ *   - evhttp called with an empty input buffer waits for more;
+ *   - evhttp makes itself the argument of the bufferevent's callbacks as soon as it has it;
+ *   - an evhttp that waits for input has a read callback and EV_READ enabled; one whose handler
+ *     has not answered has EV_READ disabled; one that writes has no read callback;
+ *   - every end of a connection is evhttp_connection_free(), which calls the close callback first.
+ *
+ * A reference on the bufferevent must not outlive the connection: bufferevent_free() would then
+ * leave its events registered on a descriptor number that the next connection gets.
+ */
+#include "gateway/http_guard_conn.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <sys/socket.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "common/list.h"
+#include "common/mem.h"
+#include "gateway/http_guard.h"
+#include "gateway/http_guard_reply.h"
+
+#define LINGER_MS_DEFAULT 2000
+#define TICK_MS_MIN       10
+#define TICK_MS_MAX       250
+#define ACCEPT_PAUSE_MS   100
+#define LISTENERS_MAX     8
+/* Refused connections that are given the time to read why; more are just closed. */
+#define REFUSED_LINGER_MAX 256
+/* Requests that wait while a reply is written: beyond the first bound reading pauses; a stream of
+ * small replies can overrun it a little, and the second bound ends that. */
+#define PIPELINE_BYTES_PAUSE HTTP_HEAD_BYTES_MAX
+#define PIPELINE_BYTES_MAX   (4 * (HTTP_HEAD_BYTES_MAX + BODY_BYTES_MAX))
+
+enum conn_state {
+    CONN_NEW,     /* made, not yet seen with its evhttp_connection; we hold a reference */
+    CONN_OPEN,    /* the checker follows */
+    CONN_FAILING, /* input is cut; the error is told as soon as evhttp has nothing under way */
+    CONN_LINGER,  /* told; swallowing */
+};
+
+struct guard_conn {
+    struct list_node node; /* on set->conns */
+    struct list_node todo; /* on set->todo while the kick has something to do here */
+    struct http_guard_set *set;
+    struct bufferevent *bev;
+    struct evhttp_connection *evcon; /* NULL while CONN_NEW */
+    struct evbuffer_cb_entry *input_cb;
+    struct evbuffer_cb_entry *output_cb;
+    enum conn_state state;
+    enum err error;    /* what the client is to be told */
+    bool editing;      /* the input buffer changes by our own hand */
+    bool refused;      /* one too many */
+    uint64_t received; /* bytes of the stream that ever were in the input and not cut out of it */
+    uint64_t checked;  /* how many of them the checker has seen */
+    uint64_t good_end; /* where the last complete request ends */
+    uint64_t since_ms; /* when the present phase began */
+    uint64_t sent;     /* bytes that left the output */
+    uint64_t sent_at_progress;
+    uint64_t progress_ms; /* when a tick last saw the output empty or moving */
+    struct http_guard guard;
+};
+
+struct guard_listener {
+    struct evconnlistener *listener;
+    bool paused;
+};
+
+struct http_guard_set {
+    struct list_node node; /* on all_sets */
+    struct event_base *base;
+    struct event *kick; /* runs todo after the present callback */
+    struct event *tick;
+    struct list conns;
+    struct list todo;
+    struct event *unpause; /* of listeners */
+    size_t refused_count;
+    struct http_guard_options options;
+    struct http_guard_counters counters;
+    struct guard_listener listeners[LISTENERS_MAX];
+};
+
+/* A listener's error callback gets evhttp as its argument, so the set has to be looked for. */
+static struct list all_sets = {{&all_sets.head, &all_sets.head}};
+
+/* ---- What evhttp is doing ---- */
+
+static bool evhttp_is_writing(const struct guard_conn *conn)
+{
+    bufferevent_data_cb read_cb = NULL;
+    bufferevent_getcb(conn->bev, &read_cb, NULL, NULL, NULL);
+    return read_cb == NULL;
+}
+
+/* It waits for a request or the rest of one, and all of its answers have been sent. Only then may
+ * we write to the socket, and only then may we free the connection: no handler knows of it. */
+static bool evhttp_is_reading(const struct guard_conn *conn)
+{
+    return !evhttp_is_writing(conn) && (bufferevent_get_enabled(conn->bev) & EV_READ) != 0 &&
+           evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
+}
+
+static size_t input_length(const struct guard_conn *conn)
+{
+    return evbuffer_get_length(bufferevent_get_input(conn->bev));
+}
+
+/* Where in the stream the bytes begin that evhttp has not taken yet. */
+static uint64_t stream_front(const struct guard_conn *conn)
+{
+    return conn->received - input_length(conn);
+}
+
+static void want_kick(struct guard_conn *conn)
+{
+    if (!list_node_linked(&conn->todo))
+        list_push_back(&conn->set->todo, &conn->todo);
+    event_active(conn->set->kick, EV_TIMEOUT, 0);
+}
+
+/* ---- The input ---- */
+
+/* Cuts the request in hand out of the input; whole ones that wait before it stay. An evbuffer
+ * cannot be cut at its end, so what stays makes a detour. */
+static void cut_input(struct guard_conn *conn)
+{
+    struct evbuffer *input = bufferevent_get_input(conn->bev);
+    uint64_t front = stream_front(conn);
+    size_t len = evbuffer_get_length(input);
+    size_t keep = conn->good_end > front ? (size_t)(conn->good_end - front) : 0;
+    conn->editing = true;
+    if (keep == 0) {
+        CHECK(evbuffer_drain(input, len) == 0);
+    } else if (keep < len) {
+        struct evbuffer *kept = evbuffer_new();
+        CHECK(kept != NULL);
+        CHECK(evbuffer_remove_buffer(input, kept, keep) == (int)keep);
+        CHECK(evbuffer_drain(input, len - keep) == 0);
+        CHECK(evbuffer_prepend_buffer(input, kept) == 0);
+        evbuffer_free(kept);
+    }
+    conn->editing = false;
+    conn->received = front + input_length(conn);
+}
+
+/* evhttp may have taken the beginning of the bad request, but never its end: it goes on waiting
+ * until the client has been told and the connection is freed. */
+static void start_failing(struct guard_conn *conn, enum err error)
+{
+    conn->state = CONN_FAILING;
+    conn->error = error;
+    conn->set->counters.violations[error]++;
+    cut_input(conn);
+    want_kick(conn);
+}
+
+static void on_guard_event(struct guard_conn *conn, enum http_guard_event event)
+{
+    if (event == HTTP_GUARD_MORE || event == HTTP_GUARD_VIOLATION)
+        return;
+    conn->since_ms = clock_mono_ms();
+    if (event == HTTP_GUARD_REQUEST_DONE || event == HTTP_GUARD_UPGRADE) {
+        conn->good_end = conn->checked;
+        conn->set->counters.requests++;
+    }
+}
+
+/* Shows the checker what it has not seen of the input, up to the end, a violation or an upgrade. */
+static void check_input(struct guard_conn *conn)
+{
+    struct evbuffer *input = bufferevent_get_input(conn->bev);
+    uint8_t bytes[4096];
+    while (conn->checked < conn->received) {
+        uint64_t front = stream_front(conn);
+        struct evbuffer_ptr at;
+        CHECK(conn->checked >= front);
+        CHECK(evbuffer_ptr_set(input, &at, (size_t)(conn->checked - front), EVBUFFER_PTR_SET) == 0);
+        ev_ssize_t len = evbuffer_copyout_from(input, &at, bytes, sizeof(bytes));
+        CHECK(len > 0);
+        for (size_t done = 0; done < (size_t)len;) {
+            enum http_guard_event event;
+            size_t taken = http_guard_feed(&conn->guard, bytes + done, (size_t)len - done, &event);
+            conn->checked += taken;
+            done += taken;
+            on_guard_event(conn, event);
+            enum http_guard_phase phase = http_guard_phase(&conn->guard);
+            if (phase == HTTP_GUARD_BROKEN)
+                start_failing(conn, http_guard_error(&conn->guard));
+            if (phase == HTTP_GUARD_BROKEN || phase == HTTP_GUARD_HELD)
+                return;
+        }
+    }
+}
+
+/* While evhttp writes, the socket is read without anybody taking the bytes. evhttp enables reading
+ * again by itself when it has written. */
+static void bound_pipeline(struct guard_conn *conn)
+{
+    size_t len = input_length(conn);
+    if (len <= PIPELINE_BYTES_PAUSE || !evhttp_is_writing(conn))
+        return;
+    bufferevent_disable(conn->bev, EV_READ);
+    if (len > PIPELINE_BYTES_MAX) {
+        conn->good_end = 0; /* the waiting requests go, too */
+        start_failing(conn, ERR_OVERLOADED);
+    }
+}
+
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
+{
+    struct guard_conn *conn = context;
+    (void)input;
+    if (conn->editing || info->n_added == 0)
+        return;
+    conn->received += info->n_added;
+    if (conn->state == CONN_FAILING || conn->state == CONN_LINGER) {
+        cut_input(conn);
+        return;
+    }
+    if (http_guard_phase(&conn->guard) != HTTP_GUARD_HELD)
+        check_input(conn);
+    if (conn->state == CONN_OPEN)
+        bound_pipeline(conn);
+}
+
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context)
+{
+    struct guard_conn *conn = context;
+    conn->sent += info->n_deleted;
+    /* An answer by evhttp to the upgrade request itself: it was refused, and evhttp is about to
+     * read on. Answers to requests before it come while evhttp has not taken it yet. */
+    if (info->n_added > 0 && conn->state == CONN_OPEN &&
+        http_guard_phase(&conn->guard) == HTTP_GUARD_HELD && stream_front(conn) >= conn->good_end) {
+        http_guard_resume(&conn->guard);
+        check_input(conn);
+    }
+    if (info->n_deleted > 0 && conn->state == CONN_FAILING && evbuffer_get_length(output) == 0)
+        want_kick(conn);
+}
+
+/* ---- Begin and end of a connection ---- */
+
+static void free_conn(struct guard_conn *conn)
+{
+    struct http_guard_set *set = conn->set;
+    evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->input_cb);
+    evbuffer_remove_cb_entry(bufferevent_get_output(conn->bev), conn->output_cb);
+    if (conn->refused)
+        set->refused_count--;
+    set->counters.connections--;
+    list_remove(&conn->todo);
+    list_remove(&conn->node);
+    mem_free(conn);
+}
+
+static void on_close(struct evhttp_connection *evcon, void *context)
+{
+    (void)evcon;
+    free_conn(context);
+}
+
+/* Called by evhttp for each connection that it has accepted; the descriptor comes later. */
+static struct bufferevent *on_accept(struct event_base *base, void *context)
+{
+    struct http_guard_set *set = context;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+    /* NULL would make evhttp go on without a guard. */
+    CHECK(bev != NULL);
+    struct guard_conn *conn = mem_alloc(sizeof(*conn));
+    conn->set = set;
+    conn->bev = bev;
+    conn->state = CONN_NEW;
+    http_guard_init(&conn->guard);
+    conn->since_ms = conn->progress_ms = clock_mono_ms();
+    conn->input_cb = evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
+    conn->output_cb = evbuffer_add_cb(bufferevent_get_output(bev), on_output, conn);
+    CHECK(conn->input_cb != NULL && conn->output_cb != NULL);
+    list_push_back(&set->conns, &conn->node);
+    set->counters.accepted++;
+    set->counters.connections++;
+    if (set->counters.connections - set->refused_count > set->options.connections_max) {
+        conn->refused = true;
+        set->refused_count++;
+        set->counters.refused++;
+    }
+    /* Until the kick, before the next wait, evhttp may still drop it without the close callback. */
+    bufferevent_incref(bev);
+    want_kick(conn);
+    return bev;
+}
+
+/* Tells the client and begins to swallow; frees the connection instead if there is no use. */
+static void tell_client(struct guard_conn *conn)
+{
+    char reply[HTTP_GUARD_REPLY_SIZE];
+    int fd = bufferevent_getfd(conn->bev);
+    size_t len = http_guard_reply_build(conn->error, clock_wall_us(), reply);
+    ssize_t sent = send(fd, reply, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bool crowd = conn->refused && conn->set->refused_count > REFUSED_LINGER_MAX;
+    if (sent != (ssize_t)len || shutdown(fd, SHUT_WR) < 0 || crowd) {
+        evhttp_connection_free(conn->evcon);
+        return;
+    }
+    conn->state = CONN_LINGER;
+    conn->since_ms = clock_mono_ms();
+}
+
+static void adopt(struct guard_conn *conn)
+{
+    struct bufferevent *bev = conn->bev;
+    void *evcon = NULL;
+    bufferevent_getcb(bev, NULL, NULL, NULL, &evcon);
+    if (evcon == NULL) { /* evhttp could not use it */
+        free_conn(conn);
+        bufferevent_decref(bev);
+        return;
+    }
+    conn->evcon = evcon;
+    CHECK(evhttp_connection_get_bufferevent(conn->evcon) == bev);
+    evhttp_connection_set_closecb(conn->evcon, on_close, conn);
+    CHECK(bufferevent_decref(bev) == 0);
+    conn->state = CONN_OPEN;
+    if (conn->refused) {
+        conn->error = ERR_OVERLOADED;
+        tell_client(conn);
+    }
+}
+
+static bool ready_to_tell(const struct guard_conn *conn)
+{
+    return conn->state == CONN_FAILING && evhttp_is_reading(conn) && input_length(conn) == 0;
+}
+
+static void on_kick(evutil_socket_t fd, short what, void *context)
+{
+    struct http_guard_set *set = context;
+    struct list_node *node;
+    (void)fd;
+    (void)what;
+    while ((node = list_pop_front(&set->todo)) != NULL) {
+        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, todo);
+        if (conn->state == CONN_NEW)
+            adopt(conn);
+        else if (ready_to_tell(conn))
+            tell_client(conn);
+    }
+}
+
+/* ---- Deadlines ---- */
+
+static void check_stall(struct guard_conn *conn, uint64_t now)
+{
+    bool empty = evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
+    if (empty || conn->sent != conn->sent_at_progress) {
+        conn->sent_at_progress = conn->sent;
+        conn->progress_ms = now;
+    } else if (now - conn->progress_ms >= conn->set->options.write_stall_ms) {
+        /* A handler may still hold the request, so evhttp has to find out by itself. */
+        conn->set->counters.write_stalls++;
+        conn->progress_ms = now;
+        shutdown(bufferevent_getfd(conn->bev), SHUT_RDWR);
+    }
+}
+
+static void check_deadline(struct guard_conn *conn, uint64_t now)
+{
+    const struct http_guard_options *options = &conn->set->options;
+    struct http_guard_counters *counters = &conn->set->counters;
+    if (!evhttp_is_reading(conn)) {
+        conn->since_ms = now; /* what the client has begun meanwhile, it could not go on with */
+        return;
+    }
+    uint64_t elapsed = now - MIN(now, conn->since_ms);
+    switch (http_guard_phase(&conn->guard)) {
+    case HTTP_GUARD_IN_HEAD:
+        if (elapsed >= options->request_head_ms) {
+            counters->head_timeouts++;
+            start_failing(conn, ERR_REQUEST_TIMEOUT);
+        }
+        break;
+    case HTTP_GUARD_IN_BODY:
+        if (elapsed >= options->request_body_ms) {
+            counters->body_timeouts++;
+            start_failing(conn, ERR_REQUEST_TIMEOUT);
+        }
+        break;
+    case HTTP_GUARD_IDLE:
+    case HTTP_GUARD_HELD:
+    case HTTP_GUARD_BROKEN:
+    default:
+        if (elapsed >= options->keep_alive_ms) {
+            counters->idle_closes++;
+            evhttp_connection_free(conn->evcon);
+        }
+        break;
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    struct http_guard_set *set = context;
+    uint64_t now = clock_mono_ms();
+    (void)fd;
+    (void)what;
+    LIST_FOREACH_SAFE (node, &set->conns) {
+        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, node);
+        check_stall(conn, now);
+        if (conn->state == CONN_OPEN)
+            check_deadline(conn, now);
+        else if (ready_to_tell(conn))
+            tell_client(conn);
+        else if (conn->state == CONN_LINGER && now - conn->since_ms >= set->options.linger_ms)
+            evhttp_connection_free(conn->evcon);
+    }
+}
+
+/* ---- Listeners ---- */
+
+static struct guard_listener *find_listener(struct http_guard_set *set,
+                                            const struct evconnlistener *listener)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++) {
+        if (set->listeners[i].listener == listener)
+            return &set->listeners[i];
+    }
+    return NULL;
+}
+
+static void on_accept_error(struct evconnlistener *listener, void *evhttp)
+{
+    static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+    (void)evhttp;
+    LIST_FOREACH (node, &all_sets) {
+        struct http_guard_set *set = LIST_ITEM(node, struct http_guard_set, node);
+        struct guard_listener *entry = find_listener(set, listener);
+        if (entry == NULL)
+            continue;
+        set->counters.accept_errors++;
+        entry->paused = evconnlistener_disable(listener) == 0;
+        event_add(set->unpause, &pause);
+    }
+}
+
+static void on_unpause(evutil_socket_t fd, short what, void *context)
+{
+    struct http_guard_set *set = context;
+    (void)fd;
+    (void)what;
+    for (size_t i = 0; i < LISTENERS_MAX; i++) {
+        if (set->listeners[i].paused)
+            evconnlistener_enable(set->listeners[i].listener);
+        set->listeners[i].paused = false;
+    }
+}
+
+void http_guard_watch_listener(struct http_guard_set *set, struct evconnlistener *listener)
+{
+    struct guard_listener *entry = find_listener(set, NULL);
+    CHECK(entry != NULL);
+    entry->listener = listener;
+    evconnlistener_set_error_cb(listener, on_accept_error);
+}
+
+void http_guard_forget_listener(struct http_guard_set *set, struct evconnlistener *listener)
+{
+    struct guard_listener *entry = find_listener(set, listener);
+    if (entry == NULL)
+        return;
+    evconnlistener_set_error_cb(listener, NULL);
+    entry->listener = NULL;
+    entry->paused = false;
+}
+
+/* ---- The set ---- */
+
+static void fill_defaults(struct http_guard_options *options)
+{
+    CHECK(options->request_head_ms > 0 && options->request_body_ms > 0);
+    CHECK(options->keep_alive_ms > 0 && options->connections_max > 0);
+    if (options->write_stall_ms == 0)
+        options->write_stall_ms = options->keep_alive_ms;
+    if (options->linger_ms == 0)
+        options->linger_ms = LINGER_MS_DEFAULT;
+    if (options->tick_ms == 0) {
+        uint64_t least = MIN(options->request_head_ms, options->request_body_ms);
+        least = MIN(least, MIN(options->keep_alive_ms, options->linger_ms)) / 8;
+        options->tick_ms = MAX(TICK_MS_MIN, MIN(least, TICK_MS_MAX));
+    }
+}
+
+struct http_guard_set *http_guard_set_create(struct event_base *base,
+                                             const struct http_guard_options *options)
+{
+    struct http_guard_set *set = mem_alloc(sizeof(*set));
+    set->options = *options;
+    fill_defaults(&set->options);
+    list_init(&set->conns);
+    list_init(&set->todo);
+    set->kick = event_new(base, -1, 0, on_kick, set);
+    set->unpause = event_new(base, -1, 0, on_unpause, set);
+    set->tick = event_new(base, -1, EV_PERSIST, on_tick, set);
+    CHECK(set->kick != NULL && set->unpause != NULL && set->tick != NULL);
+    struct timeval interval = {
+        .tv_sec = (time_t)(set->options.tick_ms / 1000),
+        .tv_usec = (suseconds_t)(set->options.tick_ms % 1000 * 1000),
+    };
+    CHECK(event_add(set->tick, &interval) == 0);
+    list_push_back(&all_sets, &set->node);
+    return set;
+}
+
+void http_guard_set_destroy(struct http_guard_set **set)
+{
+    struct http_guard_set *gone = *set;
+    if (gone == NULL)
+        return;
+    on_kick(-1, 0, gone); /* connections that evhttp freed before we knew them */
+    CHECK(list_empty(&gone->conns));
+    list_remove(&gone->node);
+    event_free(gone->kick);
+    event_free(gone->unpause);
+    event_free(gone->tick);
+    mem_free(gone);
+    *set = NULL;
+}
+
+void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http)
+{
+    evhttp_set_bevcb(http, on_accept, set);
+    evhttp_set_max_headers_size(http, HTTP_HEAD_BYTES_MAX);
+    evhttp_set_max_body_size(http, BODY_BYTES_MAX);
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+                                         EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
+}
+
+size_t http_guard_close_idle(struct http_guard_set *set)
+{
+    size_t closed = 0;
+    LIST_FOREACH_SAFE (node, &set->conns) {
+        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, node);
+        if (conn->state != CONN_OPEN || http_guard_phase(&conn->guard) != HTTP_GUARD_IDLE ||
+            !evhttp_is_reading(conn) || input_length(conn) > 0)
+            continue;
+        evhttp_connection_free(conn->evcon);
+        closed++;
+    }
+    return closed;
+}
+
+const struct http_guard_counters *http_guard_counters(const struct http_guard_set *set)
+{
+    return &set->counters;
+}
