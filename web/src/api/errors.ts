@@ -1,0 +1,47 @@
+/** Whatever a call can fail with: the server's error envelope, or no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** The field of the body that did not fit, if the server named one. */
+    readonly field: string | null = null,
+  ) {
+    super(message)
+    this.name = 'ApiError'
+  }
+
+  /** The session is over, as opposed to a wrong password. */
+  get endsSession(): boolean {
+    return this.code === 'invalid_token' || this.code === 'unauthenticated'
+  }
+}
+
+const sentences: Record<string, string> = {
+  network: 'The server cannot be reached. Check your connection and try again.',
+  invalid_credentials: 'There is no account with this name and password.',
+  username_taken: 'Somebody else has this name already. Try another.',
+  email_taken: 'There is an account with this e-mail address already.',
+  room_not_found: 'This room does not exist (any more).',
+  not_a_member: 'You are not a member of this room.',
+  creator_cannot_leave: 'You created this room, so you cannot leave it.',
+  message_too_long: 'The message is longer than 4,000 characters.',
+  bad_frame: 'The server could not read this message.',
+  database_unavailable: 'The server cannot reach its database. Try again in a moment.',
+  broker_unavailable: 'The server is not complete right now. Try again in a moment.',
+  overloaded: 'The server is busy. Try again in a moment.',
+  draining: 'The server is restarting. Try again in a moment.',
+  outcome_unknown: 'The server did not confirm in time. Trying again is safe.',
+  rate_limited: 'Too many requests. Wait a moment.',
+  internal_error: 'Something went wrong on the server.',
+}
+
+/** A sentence for people: ours where we know the code, else the server's. */
+export function sentenceFor(code: string, message: string): string {
+  return sentences[code] ?? (message || 'Something went wrong.')
+}
+
+export function sentenceOf(error: unknown): string {
+  if (error instanceof ApiError) return sentenceFor(error.code, error.message)
+  return error instanceof Error ? error.message : 'Something went wrong.'
+}

@@ -1,0 +1,47 @@
+import { useSignal } from '@preact/signals'
+import { deleteAccount, session, signOut } from '../state/session'
+import { Dialog } from './dialog'
+import { ThemeSwitch } from './theme_switch'
+
+function DeleteDialog({ onClose }: { onClose(): void }) {
+  return (
+    <Dialog
+      title="Delete your account?"
+      action="Delete for good"
+      danger
+      onClose={onClose}
+      onConfirm={deleteAccount}
+    >
+      <p>
+        Your name, e-mail address and password are erased. Your messages stay, without your name.
+        This cannot be undone.
+      </p>
+    </Dialog>
+  )
+}
+
+export function AccountBar() {
+  const isDeleting = useSignal(false)
+  return (
+    <footer class="account">
+      <details>
+        <summary>
+          Signed in as <strong dir="auto">{session.value?.username}</strong>
+        </summary>
+        <div class="account-menu">
+          <ThemeSwitch />
+          <a class="quiet" href="/docs">
+            API documentation
+          </a>
+          <button type="button" class="quiet" onClick={() => void signOut()}>
+            Sign out
+          </button>
+          <button type="button" class="quiet warn" onClick={() => (isDeleting.value = true)}>
+            Delete account …
+          </button>
+        </div>
+      </details>
+      {isDeleting.value && <DeleteDialog onClose={() => (isDeleting.value = false)} />}
+    </footer>
+  )
+}

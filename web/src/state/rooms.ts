@@ -1,0 +1,64 @@
+import { batch, computed, signal } from '@preact/signals'
+import { sentenceOf } from '../api/errors'
+import type { Room } from '../api/types'
+import { client, isMe, recognise, session } from './session'
+
+export const rooms = signal<Room[]>([])
+export const roomsLoaded = signal(false)
+export const roomsError = signal<string | null>(null)
+
+/** Rooms that turned out to be one's own though the list, which names 100 members, did not say. */
+const knownMine = signal<ReadonlySet<number>>(new Set())
+
+function isMine(room: Room): boolean {
+  return knownMine.value.has(room.id) || room.users.some(isMe)
+}
+
+const byName = (a: Room, b: Room) => a.name.localeCompare(b.name) || a.id - b.id
+export const myRooms = computed(() => rooms.value.filter(isMine).sort(byName))
+export const otherRooms = computed(() => rooms.value.filter((room) => !isMine(room)).sort(byName))
+
+export async function loadRooms(): Promise<void> {
+  const asked = client.peek()
+  if (!asked) return
+  try {
+    const found = await asked.rooms()
+    if (asked !== client.peek()) return
+    for (const room of found) recognise(room.users)
+    batch(() => {
+      rooms.value = found
+      roomsLoaded.value = true
+      roomsError.value = null
+    })
+  } catch (error) {
+    if (asked === client.peek()) roomsError.value = sentenceOf(error)
+  }
+}
+
+export function forgetRooms(): void {
+  batch(() => {
+    rooms.value = []
+    roomsLoaded.value = false
+    roomsError.value = null
+    knownMine.value = new Set()
+  })
+}
+
+export function markMine(id: number, mine: boolean): void {
+  const next = new Set(knownMine.peek())
+  if (mine) next.add(id)
+  else next.delete(id)
+  knownMine.value = next
+}
+
+export async function createRoom(name: string): Promise<Room> {
+  const asked = client.peek()
+  if (!asked) throw new Error('Please sign in first.')
+  const room = await asked.createRoom(name)
+  const me = session.peek()
+  // Who creates a room is its creator: another way to learn one's id.
+  if (me && me.id === null) recognise(room.users)
+  markMine(room.id, true)
+  rooms.value = [...rooms.peek().filter((other) => other.id !== room.id), room]
+  return room
+}
