@@ -97,7 +97,7 @@ describe('openapi.json', () => {
 
   test('the limits are those of limits.h', () => {
     const header = read('../../src/common/limits.h')
-    const limit = (name: string) => Number(new RegExp(`#define ${name} (\\d+)`).exec(header)?.[1])
+    const limit = (name: string) => Number(new RegExp(`#define ${name} +([0-9]+)`).exec(header)?.[1])
     const { schemas, parameters } = spec.components
     expect(schemas.Username.maxLength).toBe(limit('USERNAME_CHARS_MAX'))
     expect(schemas.Registration.properties.email.maxLength).toBe(limit('EMAIL_CHARS_MAX'))
