@@ -30,11 +30,15 @@ enum cursor_resume {
     CURSOR_OTHER_EPOCH, /* the same by its epoch */
 };
 
-/* From now on. */
-void cursor_start_live(struct cursor *cursor, const struct room_log *log);
-/* From since + 1 on; epoch 0 is not compared. The log must be live. */
+/* From after head on: what the database said when the subscriber was admitted. */
+void cursor_start_live(struct cursor *cursor, uint64_t head);
+/*
+ * From since + 1 on; since above head is of another log, and so is an epoch (0: not said) that is
+ * not the log's: the cursor is then live. head comes from the database, because the bus may lag
+ * behind the worker that the client came from; and so the log's own head may still be below it.
+ */
 enum cursor_resume cursor_start_since(struct cursor *cursor, const struct room_log *log,
-                                      uint64_t since, uint64_t epoch);
+                                      uint64_t head, uint64_t since, uint64_t epoch);
 enum cursor_step cursor_step(const struct cursor *cursor, const struct room_log *log,
                              struct frame **frame_out);
 /* The subscriber has the event with this seq, which was next. */

@@ -27,12 +27,13 @@ struct frame *frame_create(enum ws_opcode opcode, const void *payload, size_t le
     return create(head, head_len, payload, len);
 }
 
-struct frame *frame_create_event(uint64_t seq, uint8_t event_kind, const void *json, size_t len)
+struct frame *frame_create_event(const struct bus_event *event)
 {
-    struct frame *frame = frame_create(WS_OP_TEXT, json, len);
+    struct frame *frame = frame_create(WS_OP_TEXT, event->json.data, event->json.len);
 
-    frame->seq = seq;
-    frame->event_kind = event_kind;
+    frame->seq = event->seq;
+    frame->actor_id = event->actor_id;
+    frame->event_kind = (uint8_t)event->kind;
     return frame;
 }
 

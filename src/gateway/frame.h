@@ -7,11 +7,12 @@
 #ifndef BANTER_GATEWAY_FRAME_H
 #define BANTER_GATEWAY_FRAME_H
 
-#include "common/base.h"
+#include "common/bus_proto.h"
 #include "gateway/ws_frame.h"
 
 struct frame {
-    uint64_t seq; /* of an event in its room's log; 0 for everything else */
+    uint64_t seq;      /* of an event in its room's log; 0 for everything else */
+    uint64_t actor_id; /* of an event: the user whom it concerns */
     uint32_t refs;
     uint32_t len;       /* of bytes */
     uint8_t json_at;    /* where the payload begins in bytes */
@@ -21,7 +22,7 @@ struct frame {
 
 /* A frame with one reference, the caller's. payload is copied. */
 struct frame *frame_create(enum ws_opcode opcode, const void *payload, size_t len);
-struct frame *frame_create_event(uint64_t seq, uint8_t event_kind, const void *json, size_t len);
+struct frame *frame_create_event(const struct bus_event *event);
 struct frame *frame_create_close(uint16_t code, const char *reason);
 
 static inline struct frame *frame_ref(struct frame *frame)

@@ -1,0 +1,26 @@
+/*
+ * json.h: reading a JSON object that a client sent. The only user of <jansson.h>.
+ *
+ * Strict (RFC 8259): valid UTF-8, no duplicate names, no trailing bytes, no \u0000, nested at most
+ * JSON_DEPTH_MAX deep.
+ */
+#ifndef BANTER_COMMON_JSON_H
+#define BANTER_COMMON_JSON_H
+
+#include "common/base.h"
+#include "common/errors.h"
+
+struct json_doc;
+
+/* ERR_MALFORMED_JSON when it is not JSON, ERR_VALIDATION when it is but no object; *doc_out is set
+ * only on success. */
+enum err json_parse_object(const void *data, size_t len, struct json_doc **doc_out) ATTR_MUSTCHECK;
+/* Sets *doc to NULL, which is allowed beforehand, too. */
+void json_doc_destroy(struct json_doc **doc);
+
+enum json_kind { JSON_IS_ABSENT, JSON_IS_NULL, JSON_IS_TEXT, JSON_IS_OTHER };
+
+/* A member's kind; for text, *text_out is its UTF-8, valid as long as the document. */
+enum json_kind json_get(const struct json_doc *doc, const char *name, struct span *text_out);
+
+#endif

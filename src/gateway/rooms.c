@@ -1,0 +1,491 @@
+#include "gateway/rooms.h"
+
+#include "common/check.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "gateway/bus_link.h"
+#include "gateway/log_reader.h"
+#include "gateway/presence_local.h"
+
+#define RETRY_MS 200
+/* Half a minute of pages that lack what the head promised: then the log is broken. */
+#define EMPTY_READS_MAX 150
+#define EPHEMERAL_MAX   1024
+
+struct room {
+    uint64_t id;
+    struct room_log log;
+    struct subscription **members; /* in one piece: a delivery walks all of them */
+    uint32_t member_count;
+    uint32_t member_capacity;
+    struct list_node dirty_node;
+    struct list_node ring_node; /* rooms with a ring, the one that changed last at the end */
+    struct list reads;          /* struct page_read: under way */
+    struct frame **ephemeral;   /* of this turn */
+    uint32_t ephemeral_count;
+};
+
+/* A page, or a head, that is being read for some subscribers of a room. */
+struct page_read {
+    struct log_read read;
+    struct rooms *rooms;
+    struct room *room; /* NULL when the room went away meanwhile */
+    struct list_node node;
+    struct list waiting; /* subscriptions, by read_node */
+};
+
+struct rooms {
+    struct loop *loop;
+    struct pool *db;
+    struct bus_link *link;
+    struct presence_local *presence;
+    struct rooms_options options;
+    struct map *by_id;
+    struct list dirty;
+    struct list rings;
+    struct loop_timer *retry;
+    bool retry_armed;
+    struct list retry_subs; /* subscriptions, by read_node: their page could not be read */
+    size_t ring_bytes;
+};
+
+static void pump(struct rooms *rooms, struct subscription *sub);
+
+static void mark_dirty(struct rooms *rooms, struct room *room)
+{
+    if (!list_node_linked(&room->dirty_node))
+        list_push_back(&rooms->dirty, &room->dirty_node);
+    loop_no_wait(rooms->loop);
+}
+
+/* ---- reading the log ---- */
+
+static void retry_later(struct rooms *rooms, struct subscription *sub)
+{
+    list_push_back(&rooms->retry_subs, &sub->read_node);
+    if (!rooms->retry_armed)
+        loop_timer_start(rooms->retry, RETRY_MS);
+    rooms->retry_armed = true;
+}
+
+static void on_retry(void *context)
+{
+    struct rooms *rooms = context;
+    struct list again;
+    struct list_node *node;
+
+    rooms->retry_armed = false;
+    list_init(&again);
+    list_splice_back(&again, &rooms->retry_subs);
+    while ((node = list_pop_front(&again)) != NULL)
+        pump(rooms, LIST_ITEM(node, struct subscription, read_node));
+}
+
+/* What was read just before the ring joins it, as far as the room's share goes: the next subscriber
+ * that comes back needs no query. */
+static void keep_page(struct rooms *rooms, struct room *room, const struct log_read *read)
+{
+    size_t before = room->log.ring_bytes;
+
+    for (size_t i = read->count; i > 0; i--) {
+        struct frame *frame = read->frames[i - 1];
+
+        if (room->log.ring_bytes + frame->len > rooms->options.ring_room_bytes)
+            break;
+        if (frame->seq + 1 == room_log_first(&room->log))
+            room_log_prepend(&room->log, frame);
+    }
+    rooms->ring_bytes += room->log.ring_bytes - before;
+    if (room->log.ring_count > 0 && !list_node_linked(&room->ring_node))
+        list_push_back(&rooms->rings, &room->ring_node);
+}
+
+static void end(struct subscription *sub, enum rooms_end why)
+{
+    if (sub->ended)
+        return;
+    sub->ended = true;
+    sub->ops->ended(sub, why);
+}
+
+/* Hands one event over, or skips one that this subscriber does not want. */
+static void deliver(struct subscription *sub, struct frame *frame)
+{
+    cursor_advance(&sub->cursor, frame->seq);
+    if (sub->resuming || frame->event_kind == EVENT_MESSAGE) {
+        metrics_add(METRIC_WS_FRAMES_QUEUED, 1);
+        sub->ops->deliver(sub, frame);
+    }
+    if (frame->seq <= sub->head)
+        return;
+    if (frame->event_kind == EVENT_MEMBER_LEFT && frame->actor_id == sub->user_id)
+        end(sub, ROOMS_END_REMOVED);
+    else if (frame->event_kind == EVENT_ROOM_REMOVED)
+        end(sub, ROOMS_END_ROOM_GONE);
+}
+
+static void serve_page(struct rooms *rooms, struct subscription *sub, const struct log_read *read)
+{
+    if (read->err != ERR_NONE) {
+        retry_later(rooms, sub);
+        return;
+    }
+    if (read->count == 0 || read->frames[0]->seq > sub->cursor.next) {
+        /* The head says that there is more. A replica may lag; a log with a hole is broken. */
+        if (++sub->empty_reads < EMPTY_READS_MAX)
+            retry_later(rooms, sub);
+        else
+            end(sub, ROOMS_END_UNREADABLE);
+        return;
+    }
+    sub->empty_reads = 0;
+    for (size_t i = 0; i < read->count && !sub->ended && !sub->ops->full(sub); i++)
+        if (read->frames[i]->seq == sub->cursor.next)
+            deliver(sub, read->frames[i]);
+    pump(rooms, sub);
+}
+
+static void on_read_done(struct pool_job *job)
+{
+    struct page_read *page = CONTAINER_OF(job, struct page_read, read.job);
+    struct rooms *rooms = page->rooms;
+    struct list_node *node;
+
+    list_remove(&page->node);
+    if (page->room != NULL && page->read.err == ERR_NONE)
+        keep_page(rooms, page->room, &page->read);
+    while ((node = list_pop_front(&page->waiting)) != NULL) {
+        serve_page(rooms, LIST_ITEM(node, struct subscription, read_node), &page->read);
+    }
+    log_read_fini(&page->read);
+    mem_free(page);
+}
+
+static struct page_read *start_read(struct rooms *rooms, struct room *room, uint64_t after)
+{
+    struct page_read *page = mem_alloc(sizeof(*page));
+
+    log_read_init(&page->read, room->id, after, rooms->options.page_events, on_read_done);
+    page->rooms = rooms;
+    page->room = room;
+    list_init(&page->waiting);
+    if (!pool_submit(rooms->db, &page->read.job)) {
+        mem_free(page);
+        return NULL;
+    }
+    metrics_add(METRIC_LOG_PAGES, 1);
+    list_push_back(&room->reads, &page->node);
+    return page;
+}
+
+/* A page under way that will hold the event after `after`. */
+static struct page_read *find_read(struct rooms *rooms, struct room *room, uint64_t after)
+{
+    LIST_FOREACH (node, &room->reads) {
+        struct page_read *page = LIST_ITEM(node, struct page_read, node);
+
+        if (page->read.after <= after && after < page->read.after + rooms->options.page_events)
+            return page;
+    }
+    return NULL;
+}
+
+static void want_read(struct rooms *rooms, struct subscription *sub)
+{
+    uint64_t after = sub->cursor.next - 1;
+    struct page_read *page = find_read(rooms, sub->room, after);
+
+    if (page == NULL)
+        page = start_read(rooms, sub->room, after);
+    if (page == NULL)
+        retry_later(rooms, sub);
+    else
+        list_push_back(&page->waiting, &sub->read_node);
+}
+
+/* ---- delivering ---- */
+
+static void start(struct rooms *rooms, struct subscription *sub)
+{
+    struct room_log *log = &sub->room->log;
+    enum cursor_resume resume = CURSOR_RESUMED;
+
+    if (sub->resuming)
+        resume = cursor_start_since(&sub->cursor, log, sub->head, sub->since, sub->epoch);
+    else
+        cursor_start_live(&sub->cursor, sub->head);
+    sub->started = true;
+    sub->ops->started(sub, resume, log);
+    /* Only now: the room's topic is ours, so that the joined note comes back here, too. */
+    presence_local_add(rooms->presence, sub->room->id, sub->user_id);
+}
+
+static void note_lag(struct subscription *sub)
+{
+    if (!sub->lagging)
+        metrics_add(METRIC_CURSOR_FALLBACKS, 1);
+    sub->lagging = true;
+}
+
+/* Gives the subscriber what it has next, until it is live, is full, or needs the database. */
+static void pump(struct rooms *rooms, struct subscription *sub)
+{
+    struct frame *frame;
+
+    if (sub->ended || list_node_linked(&sub->read_node) || !sub->room->log.live)
+        return;
+    if (!sub->started)
+        start(rooms, sub);
+    while (!sub->ended) {
+        enum cursor_step step = cursor_step(&sub->cursor, &sub->room->log, &frame);
+
+        if (step == CURSOR_LIVE) {
+            sub->lagging = false;
+            return;
+        }
+        if (sub->ops->full(sub)) {
+            note_lag(sub);
+            return;
+        }
+        if (step == CURSOR_READ_LOG) {
+            want_read(rooms, sub);
+            return;
+        }
+        if (step == CURSOR_CAUGHT_UP) {
+            sub->ops->caught_up(sub, sub->cursor.next - 1);
+            cursor_told(&sub->cursor);
+        } else {
+            deliver(sub, frame);
+        }
+    }
+}
+
+static void deliver_ephemeral(struct room *room)
+{
+    for (uint32_t i = 0; i < room->ephemeral_count; i++) {
+        for (uint32_t m = 0; m < room->member_count; m++) {
+            struct subscription *sub = room->members[m];
+
+            /* Only for who is live: it tells of now. Losing one is harmless. */
+            if (!sub->started || sub->ended)
+                continue;
+            if (sub->cursor.next <= room->log.head || sub->ops->full(sub))
+                metrics_add(METRIC_EPHEMERAL_SHED, 1);
+            else
+                sub->ops->deliver(sub, room->ephemeral[i]);
+        }
+        frame_unref(room->ephemeral[i]);
+    }
+    mem_free(room->ephemeral);
+    room->ephemeral = NULL;
+    room->ephemeral_count = 0;
+}
+
+static void trim_ring(struct rooms *rooms, struct room *room, size_t max_bytes)
+{
+    size_t before = room->log.ring_bytes;
+
+    room_log_trim(&room->log, max_bytes);
+    rooms->ring_bytes -= before - room->log.ring_bytes;
+    if (room->log.ring_count == 0)
+        list_remove(&room->ring_node);
+}
+
+static void on_turn_end(void *context)
+{
+    struct rooms *rooms = context;
+    struct list_node *node;
+
+    while ((node = list_pop_front(&rooms->dirty)) != NULL) {
+        struct room *room = LIST_ITEM(node, struct room, dirty_node);
+
+        for (uint32_t i = 0; i < room->member_count; i++)
+            pump(rooms, room->members[i]);
+        deliver_ephemeral(room);
+        trim_ring(rooms, room, rooms->options.ring_room_bytes);
+    }
+    while (rooms->ring_bytes > rooms->options.ring_total_bytes)
+        trim_ring(rooms, LIST_ITEM(list_first(&rooms->rings), struct room, ring_node), 0);
+    metrics_set(METRIC_RING_BYTES, rooms->ring_bytes);
+}
+
+/* ---- from the bus ---- */
+
+void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
+{
+    struct room *room = map_find_u64(rooms->by_id, event->room_id);
+    struct frame *frame;
+    size_t before;
+
+    if (room == NULL)
+        return;
+    frame = frame_create_event(event);
+    before = room->log.ring_bytes;
+    switch (room_log_on_event(&room->log, frame)) {
+    case ROOM_LOG_GAP:
+        metrics_add(METRIC_BUS_GAPS, 1);
+        break;
+    case ROOM_LOG_OLD:
+    case ROOM_LOG_ADVANCED:
+    case ROOM_LOG_RESET:
+        break;
+    }
+    rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
+    list_remove(&room->ring_node);
+    if (room->log.ring_count > 0)
+        list_push_back(&rooms->rings, &room->ring_node);
+    frame_unref(frame);
+    mark_dirty(rooms, room);
+}
+
+void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
+{
+    struct room *room = map_find_u64(rooms->by_id, head->room_id);
+    enum room_log_result result;
+    bool was_live;
+    size_t before;
+
+    if (room == NULL)
+        return;
+    was_live = room->log.live;
+    before = room->log.ring_bytes;
+    result = room_log_on_head(&room->log, head->head, head->epoch);
+    rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
+    if (result == ROOM_LOG_GAP)
+        metrics_add(METRIC_BUS_GAPS, 1);
+    if (result == ROOM_LOG_RESET)
+        for (uint32_t i = 0; i < room->member_count; i++)
+            end(room->members[i], ROOMS_END_LOG_RESET);
+    if (result != ROOM_LOG_OLD || !was_live)
+        mark_dirty(rooms, room);
+}
+
+void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemeral)
+{
+    struct room *room = map_find_u64(rooms->by_id, ephemeral->room_id);
+
+    if (room == NULL)
+        return;
+    if (room->ephemeral_count >= EPHEMERAL_MAX) {
+        metrics_add(METRIC_EPHEMERAL_SHED, 1);
+        return;
+    }
+    room->ephemeral =
+        mem_realloc(room->ephemeral, (room->ephemeral_count + 1) * sizeof(*room->ephemeral));
+    room->ephemeral[room->ephemeral_count++] =
+        frame_create(WS_OP_TEXT, ephemeral->json.data, ephemeral->json.len);
+    mark_dirty(rooms, room);
+}
+
+/* ---- subscribing ---- */
+
+static struct room *ensure_room(struct rooms *rooms, uint64_t room_id)
+{
+    struct room *room = map_find_u64(rooms->by_id, room_id);
+
+    if (room != NULL)
+        return room;
+    room = mem_alloc(sizeof(*room));
+    room->id = room_id;
+    room_log_init(&room->log);
+    list_init(&room->reads);
+    map_put_u64(rooms->by_id, room_id, room);
+    bus_link_subscribe(rooms->link, room_id);
+    metrics_set(METRIC_ROOMS_HOSTED, map_count(rooms->by_id));
+    return room;
+}
+
+static void drop_room(struct rooms *rooms, struct room *room)
+{
+    struct list_node *node;
+
+    bus_link_unsubscribe(rooms->link, room->id);
+    map_remove_u64(rooms->by_id, room->id);
+    metrics_set(METRIC_ROOMS_HOSTED, map_count(rooms->by_id));
+    while ((node = list_pop_front(&room->reads)) != NULL)
+        LIST_ITEM(node, struct page_read, node)->room = NULL;
+    deliver_ephemeral(room);
+    trim_ring(rooms, room, 0);
+    list_remove(&room->dirty_node);
+    room_log_fini(&room->log);
+    mem_free(room->members);
+    mem_free(room);
+}
+
+void rooms_subscribe(struct rooms *rooms, struct subscription *sub, uint64_t room_id)
+{
+    struct room *room = ensure_room(rooms, room_id);
+
+    CHECK(sub->room == NULL);
+    if (room->member_count == room->member_capacity) {
+        room->member_capacity = MAX(room->member_capacity * 2, (uint32_t)4);
+        room->members =
+            mem_realloc(room->members, room->member_capacity * sizeof(struct subscription *));
+    }
+    sub->room = room;
+    sub->index = room->member_count;
+    sub->started = sub->ended = sub->lagging = false;
+    sub->empty_reads = 0;
+    list_node_init(&sub->read_node);
+    room->members[room->member_count++] = sub;
+    if (room->log.live)
+        mark_dirty(rooms, room);
+}
+
+void rooms_unsubscribe(struct rooms *rooms, struct subscription *sub)
+{
+    struct room *room = sub->room;
+
+    if (room == NULL)
+        return;
+    if (sub->started)
+        presence_local_remove(rooms->presence, room->id, sub->user_id);
+    list_remove(&sub->read_node);
+    room->members[sub->index] = room->members[--room->member_count];
+    room->members[sub->index]->index = sub->index;
+    sub->room = NULL;
+    if (room->member_count == 0)
+        drop_room(rooms, room);
+}
+
+void rooms_pump(struct rooms *rooms, struct subscription *sub)
+{
+    if (sub->room != NULL)
+        pump(rooms, sub);
+}
+
+struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct rooms_options *options)
+{
+    struct rooms *rooms = mem_alloc(sizeof(*rooms));
+
+    rooms->loop = loop;
+    rooms->db = db;
+    rooms->options = *options;
+    rooms->by_id = map_create();
+    list_init(&rooms->dirty);
+    list_init(&rooms->rings);
+    list_init(&rooms->retry_subs);
+    rooms->retry = loop_timer_create(loop, on_retry, rooms);
+    loop_on_turn_end(loop, on_turn_end, rooms);
+    return rooms;
+}
+
+void rooms_set_link(struct rooms *rooms, struct bus_link *link, struct presence_local *presence)
+{
+    rooms->link = link;
+    rooms->presence = presence;
+}
+
+void rooms_destroy(struct rooms **rooms)
+{
+    if (*rooms == NULL)
+        return;
+    CHECK(map_count((*rooms)->by_id) == 0);
+    loop_timer_destroy(&(*rooms)->retry);
+    map_destroy(&(*rooms)->by_id);
+    mem_free(*rooms);
+    *rooms = NULL;
+}

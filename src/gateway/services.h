@@ -1,0 +1,24 @@
+/*
+ * services.h: what a worker's handlers need; made and torn down by worker.c, borrowed by all else.
+ */
+#ifndef BANTER_GATEWAY_SERVICES_H
+#define BANTER_GATEWAY_SERVICES_H
+
+#include "common/base.h"
+
+struct services {
+    const struct settings *settings;
+    struct loop *loop;
+    struct pool *db;     /* short queries */
+    struct pool *scrypt; /* password hashes */
+    struct bus_link *link;
+    struct rooms *rooms;
+    struct ws_set *sockets;
+    struct sessions *sessions;
+    struct assets *assets;
+    int null_fd; /* /dev/null, for taking sockets out of evhttp */
+    bool draining;
+    bool database_ok; /* as the last query or probe found it */
+};
+
+#endif

@@ -1,0 +1,171 @@
+#include "gateway/sessions.h"
+
+#include "common/clock.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#include <string.h>
+
+/* The list is walked in this many steps for each check interval, so that lookups are spread. */
+#define CHECK_STEPS 16
+
+struct sessions {
+    struct pool *db;
+    struct map *by_hash;
+    struct list all; /* the one that was checked longest ago first */
+    struct loop_timer *timer;
+};
+
+/* Looks one session up again. It may be gone, and another in its place, when the answer comes. */
+struct recheck {
+    struct pool_job job;
+    struct sessions *sessions;
+    uint8_t token_hash[DIGEST_SHA256_SIZE];
+    enum err err;
+};
+
+static void end(struct session *session)
+{
+    metrics_add(METRIC_SESSIONS_REVOKED, 1);
+    /* on_ended closes a socket, which leaves the session at the end of the turn. */
+    LIST_FOREACH_SAFE (node, &session->members) {
+        struct session_member *member = LIST_ITEM(node, struct session_member, node);
+
+        member->on_ended(member);
+    }
+}
+
+static void run_recheck(struct pool_job *job, struct db *db)
+{
+    struct recheck *recheck = CONTAINER_OF(job, struct recheck, job);
+    struct store_session found;
+
+    recheck->err = store_session_find(db, recheck->token_hash, &found);
+}
+
+static void on_rechecked(struct pool_job *job)
+{
+    struct recheck *recheck = CONTAINER_OF(job, struct recheck, job);
+    struct session *session =
+        map_find(recheck->sessions->by_hash, recheck->token_hash, sizeof(recheck->token_hash));
+
+    if (session != NULL) {
+        session->rechecking = false;
+        if (recheck->err == ERR_NO_ROW)
+            end(session);
+    }
+    mem_free(recheck);
+}
+
+static void submit_recheck(struct sessions *sessions, struct session *session)
+{
+    struct recheck *recheck = mem_alloc(sizeof(*recheck));
+
+    recheck->job.run = run_recheck;
+    recheck->job.done = on_rechecked;
+    recheck->sessions = sessions;
+    recheck->err = ERR_DATABASE_UNAVAILABLE;
+    memcpy(recheck->token_hash, session->token_hash, sizeof(recheck->token_hash));
+    session->rechecking = pool_submit(sessions->db, &recheck->job);
+    if (!session->rechecking)
+        mem_free(recheck); /* the next round will do */
+}
+
+static void on_timer(void *context)
+{
+    struct sessions *sessions = context;
+    size_t due = map_count(sessions->by_hash) / CHECK_STEPS + 1;
+    uint64_t now_us = clock_wall_us();
+
+    while (due-- > 0 && !list_empty(&sessions->all)) {
+        struct session *session = LIST_ITEM(list_pop_front(&sessions->all), struct session, node);
+
+        list_push_back(&sessions->all, &session->node);
+        if (session->expires_at_us <= now_us)
+            end(session);
+        else if (!session->rechecking)
+            submit_recheck(sessions, session);
+    }
+}
+
+struct sessions *sessions_create(struct loop *loop, struct pool *db, uint64_t check_ms)
+{
+    struct sessions *sessions = mem_alloc(sizeof(*sessions));
+
+    sessions->db = db;
+    sessions->by_hash = map_create();
+    list_init(&sessions->all);
+    sessions->timer = loop_timer_create(loop, on_timer, sessions);
+    loop_timer_start_periodic(sessions->timer, MAX(check_ms / CHECK_STEPS, (uint64_t)1));
+    return sessions;
+}
+
+void sessions_destroy(struct sessions **sessions)
+{
+    if (*sessions == NULL)
+        return;
+    loop_timer_destroy(&(*sessions)->timer);
+    map_destroy(&(*sessions)->by_hash);
+    mem_free(*sessions);
+    *sessions = NULL;
+}
+
+static struct session *ensure(struct sessions *sessions, const uint8_t *token_hash,
+                              const struct store_session *found)
+{
+    struct session *session = map_find(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE);
+    size_t name_size = strlen(found->username) + 1;
+
+    if (session != NULL)
+        return session;
+    session = mem_alloc(sizeof(*session) + name_size);
+    session->user_id = found->user_id;
+    session->expires_at_us = found->expires_at_us;
+    memcpy(session->token_hash, token_hash, sizeof(session->token_hash));
+    memcpy(session->username, found->username, name_size);
+    list_init(&session->members);
+    list_push_back(&sessions->all, &session->node);
+    map_put(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE, session);
+    return session;
+}
+
+void sessions_attach(struct sessions *sessions, struct session_member *member,
+                     const uint8_t token_hash[DIGEST_SHA256_SIZE],
+                     const struct store_session *found)
+{
+    member->session = ensure(sessions, token_hash, found);
+    list_push_back(&member->session->members, &member->node);
+}
+
+void sessions_detach(struct sessions *sessions, struct session_member *member)
+{
+    struct session *session = member->session;
+
+    if (session == NULL)
+        return;
+    list_remove(&member->node);
+    member->session = NULL;
+    if (!list_empty(&session->members))
+        return;
+    map_remove(sessions->by_hash, session->token_hash, sizeof(session->token_hash));
+    list_remove(&session->node);
+    mem_free(session);
+}
+
+void sessions_on_revoke(struct sessions *sessions, const struct bus_revoke *revoke)
+{
+    struct session *session;
+
+    if (revoke->token_hash.len > 0) {
+        session = map_find(sessions->by_hash, revoke->token_hash.data, revoke->token_hash.len);
+        if (session != NULL)
+            end(session);
+        return;
+    }
+    LIST_FOREACH_SAFE (node, &sessions->all) {
+        session = LIST_ITEM(node, struct session, node);
+        if (session->user_id == revoke->user_id)
+            end(session);
+    }
+}
