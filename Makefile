@@ -109,8 +109,7 @@ $(B)/obj/tests/%.o: tests/%.c $(B)/flags
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
-# The migrations travel inside the broker. ISO C only promises strings of 4095 bytes; our compilers
-# have no such bound.
+# The migrations travel inside the broker.
 $(B)/gen/migrations.c: db/embed.sh $(wildcard db/*.sql)
 	@mkdir -p $(@D)
 	$(Q)sh db/embed.sh $(sort $(wildcard db/*.sql)) > $@
@@ -118,7 +117,7 @@ $(B)/gen/migrations.c: db/embed.sh $(wildcard db/*.sql)
 $(B)/obj/gen/%.o: $(B)/gen/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
-	$(Q)$(COMPILE) -Wno-overlength-strings -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(B)/libcommon.a: $(COMMON)
 	@rm -f $@
