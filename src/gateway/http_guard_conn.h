@@ -15,7 +15,7 @@
  * its guard. If an upgrade is refused by an ordinary reply, the guard notices that reply and checks
  * the bytes that followed the request before evhttp reads them.
  *
- * Nothing here blocks or calls back into the owner.
+ * Nothing here blocks or calls back into the owner. The process must ignore SIGPIPE.
  */
 #ifndef BANTER_GATEWAY_HTTP_GUARD_CONN_H
 #define BANTER_GATEWAY_HTTP_GUARD_CONN_H
