@@ -6,6 +6,7 @@
 #include "common/mem.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,6 +260,7 @@ struct writers *writers_create(struct loop *loop, const struct writers_options *
                                char *error, size_t error_size)
 {
     struct writers *all = mem_alloc(sizeof(*all));
+    sigset_t blocked, before;
 
     all->options = *options;
     all->writers = mem_alloc_array(options->threads, sizeof(*all->writers));
@@ -267,11 +269,15 @@ struct writers *writers_create(struct loop *loop, const struct writers_options *
     all->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     CHECK(all->event_fd >= 0);
     all->watch = loop_watch_create(loop, all->event_fd, on_results, all);
+    /* Signals are the loop's: a thread that inherits this mask never gets one. */
+    sigfillset(&blocked);
+    CHECK(pthread_sigmask(SIG_SETMASK, &blocked, &before) == 0);
     for (unsigned i = 0; i < options->threads; i++)
         if (!writer_init(all, &all->writers[i], error, error_size)) {
             writers_destroy(&all);
             break;
         }
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return all;
 }
 
