@@ -199,6 +199,7 @@ test('close codes that are for good end it', () => {
   expect(endReasonOf(1008, 'Removed from the room')).toBe('not_a_member')
   expect(endReasonOf(1008, 'Not a member of this room')).toBe('not_a_member')
   expect(endReasonOf(1008, 'Room not found')).toBe('room_gone')
+  expect(endReasonOf(1008, 'Room removed')).toBe('room_gone')
   for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 1013]) {
     expect(endReasonOf(code, '')).toBe(null)
   }

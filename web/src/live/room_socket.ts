@@ -40,7 +40,7 @@ const OPENING_MS = 10_000
 /** What a close code 1008 says, by its reason; null: not for good. */
 export function endReasonOf(code: number, reason: string): EndReason | null {
   if (code !== 1008) return null
-  if (reason === 'Room not found') return 'room_gone'
+  if (reason === 'Room not found' || reason === 'Room removed') return 'room_gone'
   if (reason === 'Not a member of this room' || reason === 'Removed from the room') {
     return 'not_a_member'
   }
