@@ -130,17 +130,17 @@ export class Api {
     assert.equal(answer.status, 200, answer.text);
   }
 
-  // The whole history, page by page from the first message on.
+  // The whole history, oldest first, page by page from the newest on.
   async history(roomId) {
-    const messages = [];
-    let path = `/api/chat/rooms/${roomId}/messages?limit=500&after=0`;
+    const pages = [];
+    let path = `/api/chat/rooms/${roomId}/messages?limit=500`;
     while (path) {
       const answer = await this.get(path);
       assert.equal(answer.status, 200, answer.text);
-      messages.push(...answer.json);
+      pages.unshift(answer.json);
       path = nextLink(answer);
     }
-    return messages;
+    return pages.flat();
   }
 }
 
