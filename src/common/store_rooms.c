@@ -1,5 +1,7 @@
 #include "common/store_rooms.h"
 
+#include "common/check.h"
+
 static void read_room(struct db *db, struct store_room *room_out)
 {
     room_out->id = db_col_u64(db, 0);
@@ -74,20 +76,24 @@ enum err store_room_members(struct db *db, uint64_t room_id, uint64_t after_seq,
     return err;
 }
 
+/* Where each room's part ends is one dive into the index `joining`; numbering the members instead
+ * (ROW_NUMBER) reads and sorts them all, which takes ten times as long for rooms of thousands. */
 enum err store_rooms_members_of_page(struct db *db, uint64_t first_id, uint64_t last_id,
                                      uint64_t per_room_max, store_member_fn *fn, void *context)
 {
-    enum err err =
-        DB_RUN(db,
-               "SELECT room_id, user_id, username FROM ("
-               "SELECT m.room_id, m.user_id, u.username, "
-               "ROW_NUMBER() OVER (PARTITION BY m.room_id ORDER BY m.joined_seq) AS place "
-               "FROM rooms r JOIN room_members m ON m.room_id = r.id "
-               "JOIN users u ON u.id = m.user_id AND u.deleted_at_us IS NULL "
-               "WHERE r.id BETWEEN ? AND ? AND r.removed_at_us IS NULL) AS placed "
-               "WHERE place <= ? ORDER BY room_id, place",
-               db_u64(first_id), db_u64(last_id), db_u64(per_room_max));
+    enum err err;
 
+    CHECK(per_room_max > 0);
+    err = DB_RUN(db,
+                 "SELECT m.room_id, m.user_id, u.username FROM ("
+                 "SELECT r.id, (SELECT x.joined_seq FROM room_members x WHERE x.room_id = r.id "
+                 "ORDER BY x.joined_seq LIMIT 1 OFFSET ?) AS last_seq FROM rooms r "
+                 "WHERE r.id BETWEEN ? AND ? AND r.removed_at_us IS NULL) AS p "
+                 "JOIN room_members m FORCE INDEX (joining) ON m.room_id = p.id "
+                 "AND (p.last_seq IS NULL OR m.joined_seq <= p.last_seq) "
+                 "JOIN users u ON u.id = m.user_id AND u.deleted_at_us IS NULL "
+                 "ORDER BY m.room_id, m.joined_seq",
+                 db_u64(per_room_max - 1), db_u64(first_id), db_u64(last_id));
     while (err == ERR_NONE && db_next(db))
         fn(context, db_col_u64(db, 0), db_col_u64(db, 1), db_col_bytes(db, 2));
     return err;

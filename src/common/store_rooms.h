@@ -37,7 +37,8 @@ enum err store_room_members(struct db *db, uint64_t room_id, uint64_t after_seq,
                             store_member_fn *fn, void *context,
                             uint64_t *last_seq_out) ATTR_MUSTCHECK;
 /* The first per_room_max members of each room whose id is in [first_id, last_id], in one query: by
- * room, then in the order of joining. For a page of store_rooms_list(). */
+ * room, then in the order of joining. For a page of store_rooms_list(). An account that was deleted
+ * and is still being expelled takes a place without being told. per_room_max is not 0. */
 enum err store_rooms_members_of_page(struct db *db, uint64_t first_id, uint64_t last_id,
                                      uint64_t per_room_max, store_member_fn *fn,
                                      void *context) ATTR_MUSTCHECK;
