@@ -1,11 +1,13 @@
-// needs: common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
+// needs: common/pool common/loop common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
 
 /* One connection against a real server: values both ways, errors, transactions, bulk inserts. */
 #include "common/db.h"
 
 #include "common/clock.h"
 #include "common/digest.h"
+#include "common/loop.h"
 #include "common/mem.h"
+#include "common/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -448,6 +450,55 @@ static void test_an_absent_server_is_told_at_once(void **state ATTR_UNUSED)
     db_destroy(&db);
 }
 
+struct sum_job {
+    struct pool_job base;
+    uint64_t number;
+    uint64_t result;
+    unsigned *done;
+};
+
+static void run_sum(struct pool_job *base, struct db *db)
+{
+    struct sum_job *job = CONTAINER_OF(base, struct sum_job, base);
+
+    if (DB_RUN(db, "SELECT CAST(? AS UNSIGNED) + 1", db_u64(job->number)) == ERR_NONE &&
+        db_next(db))
+        job->result = db_col_u64(db, 0);
+}
+
+static void done_sum(struct pool_job *base)
+{
+    struct sum_job *job = CONTAINER_OF(base, struct sum_job, base);
+
+    ++*job->done;
+}
+
+/* Each thread of a pool has a connection of its own. */
+static void test_a_pool_of_connections(void **state ATTR_UNUSED)
+{
+    enum { JOBS = 1000 };
+    struct loop *loop = loop_create();
+    const struct pool_options options = {"db", 4, JOBS, database_url};
+    struct pool *pool = pool_create(loop, &options);
+    struct sum_job *jobs = mem_alloc_array(JOBS, sizeof(*jobs));
+    uint64_t deadline = clock_mono_ms() + 10000;
+    unsigned done = 0;
+
+    for (uint64_t i = 0; i < JOBS; i++) {
+        jobs[i] = (struct sum_job){.base = {.run = run_sum, .done = done_sum}, .number = i};
+        jobs[i].done = &done;
+        assert_true(pool_submit(pool, &jobs[i].base));
+    }
+    while (done < JOBS && clock_mono_ms() < deadline)
+        loop_turn(loop, 100);
+    assert_int_equal(done, JOBS);
+    for (uint64_t i = 0; i < JOBS; i++)
+        assert_int_equal(jobs[i].result, i + 1);
+    pool_destroy(&pool);
+    loop_destroy(&loop);
+    mem_free(jobs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bulk_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scripts, setup, teardown),
         cmocka_unit_test(test_an_absent_server_is_told_at_once),
+        cmocka_unit_test(test_a_pool_of_connections),
     };
     int failed;
 
