@@ -3,6 +3,7 @@
 #   make                      the programs and the web assets
 #   make help                 every target
 #   make VARIANT=asan bin     the same sources, another tree: release, debug, asan, tsan, cov
+#   make unit ONLY=utf8       the tests whose file name has that text
 #   make CC=clang V=1         another compiler; V=1 shows the commands
 #
 # Sources are found by folder, tests by name; a unit test's first line says what it links:
@@ -81,7 +82,7 @@ UNIT_PROGRAMS := $(addprefix $(B)/tests/,$(UNITS) $(INTEGRATIONS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test unit system asan fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test unit system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -236,6 +237,11 @@ asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 asan-run:
 	@sh tests/run.sh $(B) unit integration system
 
+VALGRIND_TESTS ?= 04_
+valgrind: all $(TEST_PACKAGES) ## a short black-box run with gateway and broker under valgrind
+	@sh deploy/bootstrap.sh --dev
+	@BANTER_VALGRIND=1 ONLY=$(VALGRIND_TESTS) sh tests/run.sh $(B) system
+
 FUZZ_SECONDS ?= 10
 fuzz: ## run each fuzz target for FUZZ_SECONDS=10
 	@sh deploy/bootstrap.sh --dev
@@ -261,4 +267,4 @@ format: ## format every .c and .h
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 	@echo
-	@echo "  VARIANT=release|debug|asan|tsan|cov   CC=gcc|clang   V=1   DESTDIR=   PREFIX=/usr/local"
+	@echo "  VARIANT=release|debug|asan|tsan|cov   CC=gcc|clang   V=1   ONLY=part_of_a_test   DESTDIR=   PREFIX=/usr/local"

@@ -4,6 +4,8 @@
 #   TREE    a build tree, such as build/release
 #   SUITE   unit, integration (C modules with a MariaDB), web (the client's own) or system
 #
+# With ONLY=text only the tests whose file name has that text run.
+#
 # The last line is "N passed, N failed"; the exit status says whether N failed is 0. A program that
 # dies, hangs or ends without a verdict is one failure. Any report of a sanitizer, from whatever
 # process, is one too.
@@ -53,10 +55,12 @@ add() {
 
 count() { grep -cE "$1" "$2" || :; }
 
+wanted() { [ -f "$1" ] && case $1 in *"${ONLY:-}"*) ;; *) false ;; esac }
+
 # cmocka_suite FOLDER: every built program of tests/FOLDER.
 cmocka_suite() {
   for source in tests/"$1"/test_*.c; do
-    [ -f "$source" ] || continue
+    wanted "$source" || continue
     name=$1/$(basename "$source" .c)
     CMOCKA_MESSAGE_OUTPUT=tap timeout 300 "$tree/tests/$name" >"$work/out" 2>&1
     status=$?
@@ -85,9 +89,13 @@ integration_suite() {
 number() { sed -n "s/^# $1 \([0-9]*\)\$/\1/p" "$2" | tail -n 1; }
 
 system_suite() {
-  ls tests/system/*.test.mjs >/dev/null 2>&1 || return
+  set --
+  for source in tests/system/*.test.mjs; do
+    if wanted "$source"; then set -- "$@" "$source"; fi
+  done
+  [ $# -gt 0 ] || return
   node --test --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$work/tap" tests/system/*.test.mjs
+    --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
   status=$?
   good=$(number pass "$work/tap")
   bad=$(number fail "$work/tap")
