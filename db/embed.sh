@@ -29,7 +29,7 @@ for file in "$@"; do
   '' | *[!a-z0-9_]*) fail "$file: a name has lower-case letters, digits and underscores" ;;
   esac
   [ -s "$file" ] || fail "$file: is empty"
-  echo "static const unsigned char text_$digits[] = {"
+  echo "static const unsigned char text_${digits}[] = {"
   od -An -v -tu1 "$file" | awk '{ line = "   "; for (i = 1; i <= NF; i++) line = line " " $i ","; print line }'
   echo "};"
   echo

@@ -21,12 +21,14 @@
 /* What makes a session of the server ours. READ COMMITTED: a fence must see what others committed,
  * and takes no gap locks. The wait for a lock ends before our patience, so that it is an answer and
  * not a lost connection. English, since db_duplicate_key() reads the message. */
-static const char session_setup[] =
+static const char *const session_setup[] = {
     "SET SESSION time_zone = '+00:00', "
     "sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
     "NO_ZERO_DATE,NO_ZERO_IN_DATE', "
-    "tx_isolation = 'READ-COMMITTED', innodb_lock_wait_timeout = 5, lc_messages = 'en_US', "
-    "autocommit = 1";
+    "innodb_lock_wait_timeout = 5, lc_messages = 'en_US', "
+    "autocommit = 1",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+};
 
 struct db *db_create(const char *url, char *error, size_t error_size)
 {
@@ -104,6 +106,14 @@ static void set_options(struct db *db, MYSQL *mysql)
     CHECK(mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0);
 }
 
+static bool set_up_session(MYSQL *mysql)
+{
+    for (size_t i = 0; i < ARRAY_LEN(session_setup); i++)
+        if (mysql_real_query(mysql, session_setup[i], strlen(session_setup[i])) != 0)
+            return false;
+    return true;
+}
+
 static bool try_connect(struct db *db)
 {
     MYSQL *mysql = mysql_init(NULL);
@@ -113,7 +123,7 @@ static bool try_connect(struct db *db)
     /* FOUND_ROWS: db_affected() counts the rows that matched, which is what a fence asks. */
     if (mysql_real_connect(mysql, db->url.host, db->url.user, db->url.password, db->url.name,
                            db->url.port, db->url.socket, CLIENT_FOUND_ROWS) == NULL ||
-        mysql_real_query(mysql, session_setup, sizeof(session_setup) - 1) != 0) {
+        !set_up_session(mysql)) {
         log_outage(db, mysql_errno(mysql), mysql_error(mysql));
         mysql_close(mysql);
         return false;

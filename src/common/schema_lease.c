@@ -1,6 +1,7 @@
 #include "common/schema_lease.h"
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/digest.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -44,12 +45,10 @@ static enum err renew(struct db *db, uint64_t owner)
 /* True when it is time to stop. */
 static bool wait_to_renew(struct schema_lease *lease)
 {
-    struct timespec until;
+    const struct timespec until = {(time_t)(clock_mono_ms() / 1000 + RENEW_EVERY_S), 0};
     bool stopping;
     int result = 0;
 
-    CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-    until.tv_sec += RENEW_EVERY_S;
     pthread_mutex_lock(&lease->lock);
     while (!lease->stopping && result == 0)
         result = pthread_cond_timedwait(&lease->stop, &lease->lock, &until);

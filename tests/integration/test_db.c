@@ -220,6 +220,27 @@ static void test_transactions(void **state)
     assert_int_equal(count_rows(db), 2);
 }
 
+/* A fence must see what others committed meanwhile. */
+static void test_transactions_read_what_is_committed(void **state)
+{
+    struct db *db = *state;
+    struct db *other = connect_db();
+
+    assert_int_equal(db_begin(db), ERR_NONE);
+    assert_int_equal(count_rows(db), 0);
+    insert(other, 1, "a");
+    assert_int_equal(count_rows(db), 1);
+    assert_int_equal(db_commit(db), ERR_NONE);
+    assert_int_equal(
+        db_run(db, "SELECT @@time_zone, @@innodb_lock_wait_timeout, @@autocommit", NULL, 0),
+        ERR_NONE);
+    assert_true(db_next(db));
+    assert_span(db_col_bytes(db, 0), "+00:00", 6);
+    assert_int_equal(db_col_u64(db, 1), 5);
+    assert_int_equal(db_col_u64(db, 2), 1);
+    db_destroy(&other);
+}
+
 static void test_a_failure_ends_the_transaction(void **state)
 {
     struct db *db = *state;
@@ -508,6 +529,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_duplicates_name_their_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_affected_counts_matches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_transactions_read_what_is_committed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_failure_ends_the_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_long_is_an_error_not_a_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadlock_may_be_repeated, setup, teardown),
