@@ -28,7 +28,7 @@ const sentences: Record<string, string> = {
   message_too_long: 'The message is longer than 4,000 characters.',
   bad_frame: 'The server could not read this message.',
   database_unavailable: 'The server cannot reach its database. Try again in a moment.',
-  broker_unavailable: 'The server is not complete right now. Try again in a moment.',
+  broker_unavailable: 'A part of the server is away. Try again in a moment.',
   overloaded: 'The server is busy. Try again in a moment.',
   draining: 'The server is restarting. Try again in a moment.',
   outcome_unknown: 'The server did not confirm in time. Trying again is safe.',

@@ -13,8 +13,8 @@ import { MessageList } from './message_list'
 
 function BackLink() {
   return (
-    <a class="quiet back" href="#/">
-      ← Rooms
+    <a class="quiet back" href="#/" aria-label="Back to the rooms">
+      <span aria-hidden="true">←</span>
     </a>
   )
 }

@@ -8,7 +8,7 @@ import { eventOfMessage, RoomLog } from './log'
 import { Members } from './members'
 import { Outbox } from './outbox'
 import { endSession, isMe, recognise } from './session'
-import { loadRooms, markMine } from './rooms'
+import { loadRooms, markMine, reloadRoomsSoon } from './rooms'
 
 export type Phase =
   | { name: 'loading' }
@@ -215,10 +215,12 @@ export class OpenRoom {
       case 'member_joined':
         this.members.joined(event.user_id, event.username)
         this.membersVersion.value++
+        reloadRoomsSoon()
         break
       case 'member_left':
         this.members.left(event.user_id)
         this.membersVersion.value++
+        reloadRoomsSoon()
         break
       case 'owner_changed': {
         const room = this.room.peek()

@@ -35,6 +35,16 @@ export async function loadRooms(): Promise<void> {
   }
 }
 
+let reloadTimer: ReturnType<typeof setTimeout> | null = null
+
+/** After news of members: many of them cost one look. */
+export function reloadRoomsSoon(): void {
+  reloadTimer ??= setTimeout(() => {
+    reloadTimer = null
+    void loadRooms()
+  }, 500)
+}
+
 export function forgetRooms(): void {
   batch(() => {
     rooms.value = []
