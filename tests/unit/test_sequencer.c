@@ -1,0 +1,171 @@
+// needs: common/map common/mem common/check
+
+/* Numbers count once they are committed, and a failed batch leaves no hole. */
+#include "broker/sequencer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static struct sequencer *sequencer;
+
+static int set_up(void **state)
+{
+    (void)state;
+    sequencer = sequencer_create(4);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    sequencer_destroy(&sequencer);
+    return 0;
+}
+
+static uint64_t next(struct sequencer_room *room, uint64_t now_us)
+{
+    uint64_t created_at_us;
+
+    return sequencer_next(sequencer, room, now_us, &created_at_us);
+}
+
+static void committed_numbers_go_on(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 41, 100);
+
+    (void)state;
+    assert_null(sequencer_find(sequencer, 8));
+    assert_int_equal(next(room, 200), 42);
+    assert_int_equal(next(room, 200), 43);
+    assert_int_equal(sequencer_head(room), 41);
+    sequencer_commit(sequencer);
+    assert_int_equal(sequencer_head(sequencer_find(sequencer, 7)), 43);
+    assert_int_equal(next(room, 200), 44);
+    sequencer_commit(sequencer);
+}
+
+static void a_failed_batch_leaves_no_hole(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 0, 0);
+
+    (void)state;
+    assert_int_equal(next(room, 200), 1);
+    assert_int_equal(next(room, 200), 2);
+    sequencer_rollback(sequencer);
+    assert_int_equal(sequencer_head(room), 0);
+    assert_int_equal(next(room, 200), 1);
+    sequencer_commit(sequencer);
+}
+
+static void times_never_step_back(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 1000);
+    uint64_t created_at_us;
+
+    (void)state;
+    sequencer_next(sequencer, room, 900, &created_at_us);
+    assert_int_equal(created_at_us, 1000);
+    sequencer_next(sequencer, room, 2000, &created_at_us);
+    assert_int_equal(created_at_us, 2000);
+    sequencer_rollback(sequencer);
+    sequencer_next(sequencer, room, 1500, &created_at_us);
+    assert_int_equal(created_at_us, 1500);
+    sequencer_commit(sequencer);
+}
+
+static void who_left_is_remembered_from_the_commit_on(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
+
+    (void)state;
+    assert_false(sequencer_has_left(sequencer, room, 1));
+    sequencer_set_left(sequencer, room, 1, true);
+    assert_true(sequencer_has_left(sequencer, room, 1)); /* later in the same batch */
+    sequencer_rollback(sequencer);
+    assert_false(sequencer_has_left(sequencer, room, 1));
+    sequencer_set_left(sequencer, room, 1, true);
+    sequencer_commit(sequencer);
+    assert_true(sequencer_has_left(sequencer, room, 1));
+    sequencer_set_left(sequencer, room, 1, false);
+    assert_false(sequencer_has_left(sequencer, room, 1));
+    sequencer_rollback(sequencer);
+    assert_true(sequencer_has_left(sequencer, room, 1));
+    sequencer_set_left(sequencer, room, 1, false);
+    sequencer_set_left(sequencer, room, 2, true);
+    sequencer_commit(sequencer);
+    assert_false(sequencer_has_left(sequencer, room, 1));
+    assert_true(sequencer_has_left(sequencer, room, 2));
+}
+
+static void many_who_left_are_bounded(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
+
+    (void)state;
+    for (uint64_t user = 1; user <= 1000; user++)
+        sequencer_set_left(sequencer, room, user, true);
+    sequencer_commit(sequencer);
+    assert_true(sequencer_has_left(sequencer, room, 1000));
+    assert_true(sequencer_has_left(sequencer, room, 1000 - SEQUENCER_LEFT_MAX + 1));
+    assert_false(sequencer_has_left(sequencer, room, 1000 - SEQUENCER_LEFT_MAX));
+}
+
+static void a_removed_room_is_forgotten_at_the_commit(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
+
+    (void)state;
+    sequencer_set_removed(sequencer, room);
+    assert_true(sequencer_is_removed(room));
+    sequencer_rollback(sequencer);
+    assert_false(sequencer_is_removed(room));
+    next(room, 1);
+    sequencer_set_removed(sequencer, room);
+    sequencer_commit(sequencer);
+    assert_null(sequencer_find(sequencer, 7));
+}
+
+static void rooms_can_be_dropped(void **state)
+{
+    (void)state;
+    sequencer_put(sequencer, 1, 1, 0);
+    sequencer_put(sequencer, 65, 1, 0); /* the same shard */
+    sequencer_put(sequencer, 2, 1, 0);
+    sequencer_drop_shards(sequencer, UINT64_C(1) << 1);
+    assert_null(sequencer_find(sequencer, 1));
+    assert_null(sequencer_find(sequencer, 65));
+    assert_non_null(sequencer_find(sequencer, 2));
+    sequencer_drop(sequencer, 2);
+    sequencer_drop(sequencer, 2);
+    assert_int_equal(sequencer_count(sequencer), 0);
+}
+
+static void the_least_lately_used_go_first(void **state)
+{
+    (void)state;
+    for (uint64_t room_id = 1; room_id <= 6; room_id++)
+        sequencer_put(sequencer, room_id, 1, 0);
+    assert_non_null(sequencer_find(sequencer, 1));
+    sequencer_trim(sequencer);
+    assert_int_equal(sequencer_count(sequencer), 4);
+    assert_non_null(sequencer_find(sequencer, 1));
+    assert_null(sequencer_find(sequencer, 2));
+    assert_null(sequencer_find(sequencer, 3));
+    assert_non_null(sequencer_find(sequencer, 6));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(committed_numbers_go_on),   TEST(a_failed_batch_leaves_no_hole),
+        TEST(times_never_step_back),     TEST(who_left_is_remembered_from_the_commit_on),
+        TEST(many_who_left_are_bounded), TEST(a_removed_room_is_forgotten_at_the_commit),
+        TEST(rooms_can_be_dropped),      TEST(the_least_lately_used_go_first),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
