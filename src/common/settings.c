@@ -117,7 +117,8 @@ static bool load_environment(struct settings *settings, const struct row *row)
     snprintf(variable_file, sizeof(variable_file), "%s_FILE", variable);
     value = getenv(variable);
     path = getenv(variable_file);
-    if (value != NULL)
+    /* An empty value does not hide the file: compose files set variables that they do not use. */
+    if (value != NULL && (value[0] != '\0' || path == NULL))
         return set_value(settings, row, value, variable);
     if (path != NULL && row->is_text) {
         char *secret = read_secret(variable_file, path);

@@ -1,0 +1,248 @@
+#include "gateway/http_server.h"
+
+#include "common/check.h"
+#include "common/limits.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/settings.h"
+#include "gateway/assets.h"
+#include "gateway/http_guard_conn.h"
+#include "gateway/query.h"
+#include "gateway/request.h"
+#include "gateway/routes.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <strings.h>
+
+struct http_server {
+    struct services *services;
+    struct http_guard_set *guard;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct evconnlistener *listener;
+    size_t busy;
+};
+
+static const char *method_name(enum evhttp_cmd_type command)
+{
+    switch (command) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD: /* answered as GET, without the body */
+        return "GET";
+    case EVHTTP_REQ_POST:
+        return "POST";
+    case EVHTTP_REQ_PUT:
+        return "PUT";
+    case EVHTTP_REQ_DELETE:
+        return "DELETE";
+    case EVHTTP_REQ_PATCH:
+        return "PATCH";
+    case EVHTTP_REQ_OPTIONS:
+        return "OPTIONS";
+    default:
+        return "OTHER";
+    }
+}
+
+/* "Authorization: Bearer T" (RFC 6750, 2.1; the scheme in any letter case). */
+static enum err read_token(struct request *request)
+{
+    const char *header = request_header(request, "Authorization");
+    uint8_t bytes[TOKEN_BYTES];
+
+    if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0)
+        return ERR_UNAUTHENTICATED;
+    header += 7;
+    header += strspn(header, " ");
+    request->token = (struct span){(const uint8_t *)header, strlen(header)};
+    if (request->token.len == 0)
+        return ERR_UNAUTHENTICATED;
+    if (!digest_unhex(header, request->token.len, bytes, sizeof(bytes)))
+        return ERR_INVALID_TOKEN;
+    digest_sha256(header, request->token.len, request->token_hash);
+    return ERR_NONE;
+}
+
+static enum err read_body(struct request *request)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(request->ev);
+    size_t len = evbuffer_get_length(input);
+
+    return json_parse_object(evbuffer_pullup(input, -1), len, &request->body);
+}
+
+/* The query of a route, after its session. On a database thread. */
+static void run_route(struct request *request, struct db *db)
+{
+    request->err = ERR_NONE;
+    if ((request->route->flags & ROUTE_AUTH) != 0)
+        request->err = store_session_find(db, request->token_hash, &request->session);
+    if (request->err == ERR_NO_ROW)
+        request->err = ERR_INVALID_TOKEN;
+    if (request->err == ERR_NONE && request->route->query != NULL)
+        request->err = request->route->query(request, db);
+}
+
+static void finish_route(struct request *request)
+{
+    if (request->err != ERR_NONE) {
+        request_reply_error(request, request->err);
+        return;
+    }
+    request->services->database_ok = true;
+    if (request->route->finish != NULL)
+        request->route->finish(request);
+    else
+        request_reply(request);
+}
+
+static void start_route(struct request *request)
+{
+    const struct route *route = request->route;
+    enum err err = ERR_NONE;
+
+    if ((route->flags & ROUTE_AUTH) != 0)
+        err = read_token(request);
+    if (err == ERR_NONE && (route->flags & ROUTE_BODY) != 0)
+        err = read_body(request);
+    if (err == ERR_NONE && route->prepare != NULL)
+        err = route->prepare(request);
+    if (err != ERR_NONE)
+        request_reply_error(request, err);
+    else if (route->start != NULL)
+        route->start(request);
+    else if (route->query != NULL || (route->flags & ROUTE_AUTH) != 0)
+        request_run(request, request->services->db, run_route, finish_route);
+    else
+        route->finish(request);
+}
+
+static struct request *create_request(struct http_server *server, struct evhttp_request *ev)
+{
+    struct request *request = mem_alloc(sizeof(*request));
+    const char *uri = evhttp_request_get_uri(ev);
+    const char *question = strchr(uri, '?');
+
+    request->services = server->services;
+    request->server = server;
+    request->ev = ev;
+    request->query = question != NULL ? question + 1 : NULL;
+    request->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
+    server->busy++;
+    return request;
+}
+
+static void reply_no_route(struct request *request, enum routes_result result, const char *allow)
+{
+    switch (result) {
+    case ROUTES_WRONG_METHOD:
+        request_add_header(request, "Allow", allow);
+        request_reply_error(request, ERR_METHOD_NOT_ALLOWED);
+        break;
+    case ROUTES_BAD_NUMBER:
+        request_invalid(request, "room_id", "room_id must be a whole number.");
+        request_reply_error(request, ERR_VALIDATION);
+        break;
+    case ROUTES_FOUND:
+    case ROUTES_NONE:
+        request_reply_error(request, ERR_NOT_FOUND);
+    }
+}
+
+static void on_request(struct evhttp_request *ev, void *context)
+{
+    struct http_server *server = context;
+    struct request *request = create_request(server, ev);
+    const char *uri = evhttp_request_get_uri(ev);
+    const char *method = method_name(evhttp_request_get_command(ev));
+    struct span path = {(const uint8_t *)uri, strcspn(uri, "?#")};
+    char allow[ROUTES_ALLOW_SIZE];
+    enum routes_result result;
+
+    /* The path is matched as it was sent: what is encoded needlessly is another path. */
+    result = routes_find(method, path, &request->route, &request->room_id, allow);
+    if (result == ROUTES_FOUND)
+        start_route(request);
+    else if (result != ROUTES_NONE || !assets_serve(server->services->assets, request, path))
+        reply_no_route(request, result, allow);
+}
+
+static void set_socket_options(int fd)
+{
+    int on = 1;
+    int unsent_bytes = 16384;
+
+    /* Accepted sockets inherit these. Small frames leave at once; and the kernel takes little more
+     * than it can send, so that a slow reader shows in our queue, where it can be bounded. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof(unsent_bytes));
+}
+
+struct http_server *http_server_create(struct services *services, int listen_fd)
+{
+    const struct settings *settings = services->settings;
+    struct http_server *server = mem_alloc(sizeof(*server));
+    struct http_guard_options options = {
+        .request_head_ms = settings->request_head_ms,
+        .request_body_ms = settings->request_body_ms,
+        .keep_alive_ms = settings->keep_alive_ms,
+        .connections_max = settings->http_connections_max,
+    };
+
+    server->services = services;
+    server->guard = http_guard_set_create(loop_base(services->loop), &options);
+    server->http = evhttp_new(loop_base(services->loop));
+    CHECK(server->http != NULL);
+    http_guard_set_attach(server->guard, server->http);
+    evhttp_set_default_content_type(server->http, NULL);
+    evhttp_set_gencb(server->http, on_request, server);
+    set_socket_options(listen_fd);
+    server->bound = evhttp_accept_socket_with_handle(server->http, listen_fd);
+    CHECK(server->bound != NULL);
+    server->listener = evhttp_bound_socket_get_listener(server->bound);
+    http_guard_watch_listener(server->guard, server->listener);
+    return server;
+}
+
+void http_server_stop_listening(struct http_server *server)
+{
+    if (server->bound == NULL)
+        return;
+    http_guard_forget_listener(server->guard, server->listener);
+    evhttp_del_accept_socket(server->http, server->bound);
+    server->bound = NULL;
+}
+
+size_t http_server_busy(const struct http_server *server)
+{
+    return server->busy;
+}
+
+void http_server_close_idle(struct http_server *server)
+{
+    http_guard_close_idle(server->guard);
+}
+
+void http_server_request_gone(struct http_server *server)
+{
+    CHECK(server->busy > 0);
+    server->busy--;
+}
+
+void http_server_destroy(struct http_server **server)
+{
+    if (*server == NULL)
+        return;
+    CHECK((*server)->busy == 0);
+    http_server_stop_listening(*server);
+    evhttp_free((*server)->http);
+    http_guard_set_destroy(&(*server)->guard);
+    mem_free(*server);
+    *server = NULL;
+}

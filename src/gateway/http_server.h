@@ -1,0 +1,26 @@
+/*
+ * http_server.h: evhttp behind its guard, and from a request to its route. With request.c and
+ * ws_upgrade.c the only users of evhttp.
+ */
+#ifndef BANTER_GATEWAY_HTTP_SERVER_H
+#define BANTER_GATEWAY_HTTP_SERVER_H
+
+#include "gateway/services.h"
+
+struct http_server;
+
+/* Serves the listening socket, which becomes the server's. */
+struct http_server *http_server_create(struct services *services, int listen_fd);
+/* Accepts no more; what was begun goes on. The listening socket stays open in the master. */
+void http_server_stop_listening(struct http_server *server);
+/* Requests that were not answered yet. */
+size_t http_server_busy(const struct http_server *server);
+/* Closes connections on which nothing is under way. */
+void http_server_close_idle(struct http_server *server);
+/* No request may be under way. */
+void http_server_destroy(struct http_server **server);
+
+/* For request.c: one request less. */
+void http_server_request_gone(struct http_server *server);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * inherit.h: what crosses the fork from the master to a worker, and nothing else does.
+ *
+ * Event loops, ZeroMQ contexts, database connections and threads are made after the fork.
+ */
+#ifndef BANTER_GATEWAY_INHERIT_H
+#define BANTER_GATEWAY_INHERIT_H
+
+#include "common/base.h"
+
+struct inherit {
+    const struct settings *settings;
+    struct assets *assets;        /* read before the fork, so that all workers share the pages */
+    struct metrics_slot *metrics; /* shared memory; the worker's own slot */
+    unsigned index;               /* 0..workers - 1 */
+    int listen_fd;                /* the worker's own; it has closed the others */
+};
+
+#endif

@@ -1,0 +1,201 @@
+#include "gateway/request.h"
+
+#include "common/check.h"
+#include "common/event_json.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "gateway/http_server.h"
+#include "gateway/query.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <stdio.h>
+#include <string.h>
+
+static void run_job(struct pool_job *job, struct db *db)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+
+    request->job_run(request, db);
+}
+
+static void finish_job(struct pool_job *job)
+{
+    struct request *request = CONTAINER_OF(job, struct request, job);
+
+    request->job_done(request);
+}
+
+void request_run(struct request *request, struct pool *pool,
+                 void (*run)(struct request *request, struct db *db),
+                 void (*done)(struct request *request))
+{
+    request->job.run = run_job;
+    request->job.done = finish_job;
+    request->job_run = run;
+    request->job_done = done;
+    request->err = ERR_OVERLOADED; /* should the pool stop before it runs */
+    if (pool != NULL && pool_submit(pool, &request->job))
+        return;
+    metrics_add(pool == request->services->scrypt ? METRIC_SCRYPT_QUEUE_FULL : METRIC_DB_QUEUE_FULL,
+                1);
+    request_reply_error(request, ERR_OVERLOADED);
+}
+
+void request_forget(struct request *request)
+{
+    http_server_request_gone(request->server);
+    json_doc_destroy(&request->body);
+    strbuf_fini(&request->out);
+    mem_free(request->link);
+    mem_free(request->state);
+    mem_wipe(&request->session, sizeof(request->session));
+    mem_free(request);
+}
+
+void request_add_header(struct request *request, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(request->ev), name, value);
+}
+
+const char *request_header(const struct request *request, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(request->ev), name);
+}
+
+static const char *status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {
+        {200, "OK"},
+        {304, "Not Modified"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {422, "Unprocessable Content"},
+        {426, "Upgrade Required"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (texts[i].status == status)
+            return texts[i].text;
+    return "Error";
+}
+
+static void count_status(int status)
+{
+    metrics_add(METRIC_HTTP_REQUESTS, 1);
+    if (status >= 500)
+        metrics_add(METRIC_HTTP_SERVER_ERRORS, 1);
+    else if (status >= 400)
+        metrics_add(METRIC_HTTP_CLIENT_ERRORS, 1);
+}
+
+void request_reply_bytes(struct request *request, int status, const char *content_type,
+                         const void *data, size_t len)
+{
+    struct evbuffer *body = evbuffer_new();
+    char length[24];
+
+    CHECK(body != NULL);
+    count_status(status);
+    if (content_type != NULL)
+        request_add_header(request, "Content-Type", content_type);
+    request_add_header(request, "X-Content-Type-Options", "nosniff");
+    request_add_header(request, "Referrer-Policy", "no-referrer");
+    if (request->link != NULL)
+        request_add_header(request, "Link", request->link);
+    if (request->services->draining)
+        request_add_header(request, "Connection", "close");
+    /* evhttp would send a body to a HEAD and no length with it: so the length is ours. */
+    if (status != 304) {
+        snprintf(length, sizeof(length), "%zu", len);
+        request_add_header(request, "Content-Length", length);
+    }
+    if (!request->is_head && status != 304)
+        evbuffer_add(body, data, len);
+    evhttp_send_reply(request->ev, status, status_text(status), body);
+    evbuffer_free(body);
+    request_forget(request);
+}
+
+static void reply_json(struct request *request, int status)
+{
+    request_add_header(request, "Cache-Control", "no-store");
+    request_reply_bytes(request, status, "application/json", request->out.data, request->out.len);
+}
+
+void request_reply(struct request *request)
+{
+    reply_json(request, 200);
+}
+
+static void add_string(struct strbuf *json, const char *text)
+{
+    json_write_string(json, (struct span){(const uint8_t *)text, strlen(text)});
+}
+
+void request_reply_success(struct request *request, const char *message)
+{
+    struct strbuf envelope = STRBUF_EMPTY;
+
+    strbuf_add_str(&envelope, "{\"success\":true,\"message\":");
+    add_string(&envelope, message);
+    strbuf_add_str(&envelope, ",\"data\":");
+    strbuf_add_str(&envelope, request->out.len > 0 ? request->out.data : "null");
+    strbuf_add_char(&envelope, '}');
+    strbuf_fini(&request->out);
+    request->out = envelope;
+    reply_json(request, 200);
+}
+
+void request_reply_error(struct request *request, enum err err)
+{
+    int status = err_http_status(err);
+
+    strbuf_reset(&request->out);
+    strbuf_add_str(&request->out, "{\"success\":false,\"message\":");
+    add_string(&request->out, request->message != NULL ? request->message : err_sentence(err));
+    strbuf_printf(&request->out, ",\"code\":\"%s\",\"data\":", err_code(err));
+    if (request->field != NULL)
+        strbuf_printf(&request->out, "{\"field\":\"%s\"}}", request->field);
+    else
+        strbuf_add_str(&request->out, "null}");
+    mem_free(request->link);
+    request->link = NULL;
+    if (status == 401)
+        request_add_header(request, "WWW-Authenticate", "Bearer");
+    if (status == 503 || status == 429)
+        request_add_header(request, "Retry-After", "1");
+    if (err == ERR_DATABASE_UNAVAILABLE)
+        request->services->database_ok = false;
+    reply_json(request, status);
+}
+
+enum err request_invalid(struct request *request, const char *field, const char *message)
+{
+    request->field = field;
+    request->message = message;
+    return ERR_VALIDATION;
+}
+
+enum err request_page(struct request *request, uint64_t *limit, uint64_t *after)
+{
+    *limit = PAGE_LIMIT_DEFAULT;
+    *after = 0;
+    if (query_get_u64(request->query, "limit", limit) == QUERY_BAD || *limit < 1 ||
+        *limit > PAGE_LIMIT_MAX)
+        return request_invalid(request, "limit", "limit must be a number from 1 to 500.");
+    if (query_get_u64(request->query, "after", after) == QUERY_BAD)
+        return request_invalid(request, "after", "after must be a number.");
+    return ERR_NONE;
+}

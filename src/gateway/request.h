@@ -1,0 +1,96 @@
+/*
+ * request.h: one HTTP request on its way through a worker, and the answers to it.
+ *
+ * A request lives until it is answered: request_reply_*() frees it. Work that blocks runs on a pool
+ * by request_run(); between, the request belongs to the pool's thread. The client may go away
+ * meanwhile; answering is right all the same.
+ */
+#ifndef BANTER_GATEWAY_REQUEST_H
+#define BANTER_GATEWAY_REQUEST_H
+
+#include "common/digest.h"
+#include "common/errors.h"
+#include "common/json.h"
+#include "common/pool.h"
+#include "common/store_users.h"
+#include "common/strbuf.h"
+#include "gateway/services.h"
+
+struct evhttp_request;
+struct http_server;
+struct request;
+
+enum route_flags {
+    ROUTE_AUTH = 1, /* Authorization: Bearer is required; the session is looked up first */
+    ROUTE_BODY = 2, /* a JSON object is required */
+};
+
+/*
+ * What a path does. start, if set, does everything. Otherwise: prepare (on the loop: check what was
+ * sent), query (on a database thread, after the session was found), finish (on the loop: answer).
+ * Each may be NULL; prepare and query end the request with the error they return; the default
+ * finish answers 200 with what is in out.
+ */
+struct route {
+    const char *method;
+    const char *path; /* {room_id} stands for a decimal number */
+    unsigned flags;   /* enum route_flags */
+    enum err (*prepare)(struct request *request);
+    enum err (*query)(struct request *request, struct db *db);
+    void (*finish)(struct request *request);
+    void (*start)(struct request *request);
+};
+
+struct request {
+    struct pool_job job;
+    struct services *services;
+    struct http_server *server;
+    struct evhttp_request *ev;
+    const struct route *route;
+    void (*job_run)(struct request *request, struct db *db);
+    void (*job_done)(struct request *request);
+
+    /* What was asked */
+    uint64_t room_id;  /* of the path */
+    const char *query; /* after the "?"; NULL for none; valid while the request lives */
+    struct json_doc *body;
+    struct span token; /* as it was sent */
+    uint8_t token_hash[DIGEST_SHA256_SIZE];
+    struct store_session session; /* of ROUTE_AUTH, from query on */
+    bool is_head;                 /* answer without a body */
+
+    /* What is answered */
+    enum err err;
+    const char *message; /* instead of the error's sentence; static */
+    const char *field;   /* the member of the body that is wrong; static */
+    struct strbuf out;   /* JSON */
+    char *link;          /* a Link header; owned */
+    void *state;         /* the handler's own; freed with mem_free() */
+};
+
+/* Runs run on a thread of the pool, then done on the loop. A full queue is answered with 503, and
+ * neither is called. */
+void request_run(struct request *request, struct pool *pool,
+                 void (*run)(struct request *request, struct db *db),
+                 void (*done)(struct request *request));
+
+/* 200 with what is in out. */
+void request_reply(struct request *request);
+/* 200 with {"success":true,"message":…,"data":<out, or null when it is empty>}. */
+void request_reply_success(struct request *request, const char *message);
+/* The error's status and the envelope with success false. */
+void request_reply_error(struct request *request, enum err err);
+/* Any status and body; content_type is static. Used for assets. Extra headers were added before. */
+void request_reply_bytes(struct request *request, int status, const char *content_type,
+                         const void *data, size_t len);
+void request_add_header(struct request *request, const char *name, const char *value);
+/* A request header, or NULL; valid while the request lives. */
+const char *request_header(const struct request *request, const char *name);
+/* Remembers which member is wrong; returns ERR_VALIDATION. */
+enum err request_invalid(struct request *request, const char *field, const char *message);
+/* limit and after of a list; ERR_VALIDATION when they do not fit. */
+enum err request_page(struct request *request, uint64_t *limit, uint64_t *after);
+/* Frees it without an answer: its connection was taken over. */
+void request_forget(struct request *request);
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * A room's history, and sending by POST.
+ */
+#include "common/clock.h"
+#include "common/event_json.h"
+#include "common/limits.h"
+#include "common/mem.h"
+#include "common/store_log.h"
+#include "common/store_rooms.h"
+#include "gateway/query.h"
+#include "gateway/routes.h"
+#include "gateway/sending.h"
+
+#include <string.h>
+
+struct history {
+    struct request *request;
+    struct store_page page;
+    uint64_t first_seq;
+    uint64_t last_seq;
+    uint64_t count;
+};
+
+enum err history_prepare(struct request *request)
+{
+    struct history *history = mem_alloc(sizeof(*history));
+    enum err err;
+
+    request->state = history;
+    history->request = request;
+    err = request_page(request, &history->page.limit, &history->page.after);
+    if (err != ERR_NONE)
+        return err;
+    switch (query_get_u64(request->query, "before", &history->page.before)) {
+    case QUERY_BAD:
+        return request_invalid(request, "before", "before must be a number.");
+    case QUERY_NUMBER: {
+        struct span ignored;
+
+        if (query_get(request->query, "after", &ignored))
+            return request_invalid(request, "before", "Give before or after, not both.");
+        break;
+    }
+    case QUERY_ABSENT:
+        break;
+    }
+    return ERR_NONE;
+}
+
+static void write_message(struct strbuf *out, uint64_t seq, struct span text, uint64_t sender_id,
+                          uint64_t room_id, uint64_t created_at_us)
+{
+    char iso[CLOCK_ISO_SIZE];
+
+    strbuf_printf(out, "{\"id\":%llu,\"text\":", (unsigned long long)seq);
+    json_write_string(out, text);
+    strbuf_printf(out, ",\"sender_id\":%llu,\"room_id\":%llu,\"created_at\":\"%s\"",
+                  (unsigned long long)sender_id, (unsigned long long)room_id,
+                  clock_format_iso(created_at_us, iso));
+}
+
+static void on_message(void *context, const struct log_event *event)
+{
+    struct history *history = context;
+    struct strbuf *out = &history->request->out;
+
+    if (history->count++ == 0)
+        history->first_seq = event->seq;
+    else
+        strbuf_add_char(out, ',');
+    history->last_seq = event->seq;
+    write_message(out, event->seq, event->text, event->actor_id, event->room_id,
+                  event->created_at_us);
+    strbuf_add_str(out, ",\"sender_username\":");
+    json_write_string(out, event->actor_name);
+    strbuf_add_char(out, '}');
+}
+
+/* A full page has a next one, in the direction in which it was asked for. */
+static void add_link(struct history *history)
+{
+    struct request *request = history->request;
+    bool forward = history->page.after != 0;
+
+    if (history->count < history->page.limit || (!forward && history->first_seq <= 1))
+        return;
+    request->link =
+        mem_printf("</api/chat/rooms/%llu/messages?limit=%llu&%s=%llu>; rel=\"next\"",
+                   (unsigned long long)request->room_id, (unsigned long long)history->page.limit,
+                   forward ? "after" : "before",
+                   (unsigned long long)(forward ? history->last_seq : history->first_seq));
+}
+
+enum err history_query(struct request *request, struct db *db)
+{
+    struct history *history = request->state;
+    enum err err = store_room_check_member(db, request->room_id, request->session.user_id);
+
+    if (err != ERR_NONE)
+        return err;
+    strbuf_add_char(&request->out, '[');
+    err = store_log_messages(db, request->room_id, &history->page, on_message, history);
+    strbuf_add_char(&request->out, ']');
+    add_link(history);
+    return err;
+}
+
+/* ---- sending ---- */
+
+enum err post_message_prepare(struct request *request)
+{
+    struct outgoing *out = mem_alloc(sizeof(*out));
+    const char *key = request_header(request, "Idempotency-Key");
+    enum err err;
+
+    request->state = out;
+    err = sending_read(request->body, out);
+    if (err != ERR_NONE) {
+        request->field = out->field;
+        request->message = out->problem;
+        return err;
+    }
+    if (key == NULL || out->client_id.data != NULL)
+        return ERR_NONE;
+    out->client_id = (struct span){(const uint8_t *)key, strlen(key)};
+    if (!sending_client_id_valid(out->client_id))
+        return request_invalid(request, "Idempotency-Key",
+                               "Idempotency-Key must have 1 to 64 characters.");
+    return ERR_NONE;
+}
+
+enum err post_message_query(struct request *request, struct db *db)
+{
+    return store_room_check_member(db, request->room_id, request->session.user_id);
+}
+
+static void on_sent(void *context, const struct bus_answer *answer)
+{
+    struct request *request = context;
+    const struct outgoing *out = request->state;
+
+    if (answer->err != ERR_NONE) {
+        request_reply_error(request, answer->err);
+        return;
+    }
+    write_message(&request->out, answer->seq, out->text, request->session.user_id, request->room_id,
+                  answer->created_at_us);
+    strbuf_add_str(&request->out,
+                   answer->duplicate ? ",\"duplicate\":true}" : ",\"duplicate\":false}");
+    request_reply(request);
+}
+
+void post_message_finish(struct request *request)
+{
+    const struct outgoing *out = request->state;
+
+    if (!sending_publish(request->services->link, request->room_id, request->session.user_id,
+                         request->session.username, out, on_sent, request))
+        request_reply_error(request, ERR_OVERLOADED);
+}

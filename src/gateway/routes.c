@@ -1,0 +1,103 @@
+#include "gateway/routes.h"
+
+#include "gateway/query.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+static const struct route routes[] = {
+    {"POST",   "/api/register",                    ROUTE_BODY,              register_prepare, NULL, NULL, register_start},
+    {"POST",   "/api/login",                       ROUTE_BODY,              login_prepare, NULL, NULL, login_start},
+    {"POST",   "/api/logout",                      ROUTE_AUTH,              NULL, logout_query, logout_finish, NULL},
+    {"DELETE", "/api/delete",                      ROUTE_AUTH,              NULL, delete_query, delete_finish, NULL},
+    {"POST",   "/api/chat/rooms",                  ROUTE_AUTH | ROUTE_BODY, create_room_prepare, NULL, create_room_finish, NULL},
+    {"GET",    "/api/chat/rooms",                  ROUTE_AUTH,              list_rooms_prepare, list_rooms_query, NULL, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}",        ROUTE_AUTH,              NULL, get_room_query, NULL, NULL},
+    {"POST",   "/api/chat/rooms/{room_id}/join",   ROUTE_AUTH,              NULL, NULL, join_finish, NULL},
+    {"POST",   "/api/chat/rooms/{room_id}/leave",  ROUTE_AUTH,              NULL, NULL, leave_finish, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}/users",  ROUTE_AUTH,              room_users_prepare, room_users_query, room_users_finish, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}/messages", ROUTE_AUTH,            history_prepare, history_query, NULL, NULL},
+    {"POST",   "/api/chat/rooms/{room_id}/messages", ROUTE_AUTH | ROUTE_BODY, post_message_prepare, post_message_query, post_message_finish, NULL},
+    {"GET",    "/ws/chat/{room_id}",               0, NULL, NULL, NULL, ws_upgrade_start},
+    {"GET",    "/",                                0, NULL, NULL, NULL, index_start},
+    {"GET",    "/docs",                            0, NULL, NULL, NULL, docs_start},
+    {"GET",    "/openapi.json",                    0, NULL, NULL, NULL, openapi_start},
+    {"GET",    "/health",                          0, NULL, NULL, NULL, health_start},
+    {"GET",    "/readyz",                          0, NULL, NULL, NULL, ready_start},
+};
+/* clang-format on */
+
+static const char placeholder[] = "{room_id}";
+
+/* Whether the path fits the pattern; *number is then what stands for the placeholder, if any. */
+static bool match(const char *pattern, struct span path, struct span *number)
+{
+    const char *hole = strstr(pattern, placeholder);
+    size_t before = hole != NULL ? (size_t)(hole - pattern) : strlen(pattern);
+    const char *after = hole != NULL ? hole + sizeof(placeholder) - 1 : "";
+    const uint8_t *at;
+    const uint8_t *slash;
+    const uint8_t *end = path.data + path.len;
+
+    *number = (struct span){NULL, 0};
+    if (path.len < before || memcmp(path.data, pattern, before) != 0)
+        return false;
+    at = path.data + before;
+    if (hole == NULL)
+        return at == end;
+    slash = memchr(at, '/', (size_t)(end - at));
+    *number = (struct span){at, (size_t)((slash != NULL ? slash : end) - at)};
+    at += number->len;
+    return number->len > 0 && (size_t)(end - at) == strlen(after) &&
+           memcmp(at, after, strlen(after)) == 0;
+}
+
+static void add_method(char allow[ROUTES_ALLOW_SIZE], const char *method)
+{
+    size_t len = strlen(allow);
+
+    snprintf(allow + len, ROUTES_ALLOW_SIZE - len, "%s%s%s", len > 0 ? ", " : "",
+             strcmp(method, "GET") == 0 ? "HEAD, " : "", method);
+}
+
+/* A whole number, as the original's clients may send it; a negative one is no room. */
+static bool read_room_id(struct span number, uint64_t *room_id_out)
+{
+    bool negative = number.len > 1 && number.data[0] == '-';
+
+    for (size_t i = negative ? 1 : 0; i < number.len; i++)
+        if (number.data[i] < '0' || number.data[i] > '9')
+            return false;
+    if (negative || !query_parse_u64(number, room_id_out))
+        *room_id_out = 0; /* no room has it: 404 */
+    return true;
+}
+
+enum routes_result routes_find(const char *method, struct span path, const struct route **route_out,
+                               uint64_t *room_id_out, char allow_out[ROUTES_ALLOW_SIZE])
+{
+    allow_out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        struct span number;
+
+        if (!match(routes[i].path, path, &number))
+            continue;
+        add_method(allow_out, routes[i].method);
+        if (strcmp(routes[i].method, method) != 0)
+            continue;
+        *route_out = &routes[i];
+        if (number.data != NULL && !read_room_id(number, room_id_out))
+            return ROUTES_BAD_NUMBER;
+        return ROUTES_FOUND;
+    }
+    return allow_out[0] != '\0' ? ROUTES_WRONG_METHOD : ROUTES_NONE;
+}
+
+void routes_print(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        printf("%s{\"method\":\"%s\",\"path\":\"%s\"}", i == 0 ? "[" : ",\n ", routes[i].method,
+               routes[i].path);
+    puts("]");
+}

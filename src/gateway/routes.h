@@ -1,0 +1,60 @@
+/*
+ * routes.h: which handler a method and path have. The table is in routes.c; nothing else knows a
+ * path, and openapi.json is held equal to it by a test.
+ */
+#ifndef BANTER_GATEWAY_ROUTES_H
+#define BANTER_GATEWAY_ROUTES_H
+
+#include "gateway/request.h"
+
+enum routes_result {
+    ROUTES_FOUND,
+    ROUTES_NONE,         /* no route has this path */
+    ROUTES_WRONG_METHOD, /* the path is known, with other methods: allow_out lists them */
+    ROUTES_BAD_NUMBER,   /* {room_id} is not a number */
+};
+
+#define ROUTES_ALLOW_SIZE 64
+
+enum routes_result routes_find(const char *method, struct span path, const struct route **route_out,
+                               uint64_t *room_id_out, char allow_out[ROUTES_ALLOW_SIZE]);
+/* The table as JSON on stdout: [{"method":…,"path":…}]. */
+void routes_print(void);
+
+/* The handlers, by file. */
+/* route_accounts.c */
+enum err register_prepare(struct request *request);
+void register_start(struct request *request);
+enum err login_prepare(struct request *request);
+void login_start(struct request *request);
+enum err logout_query(struct request *request, struct db *db);
+void logout_finish(struct request *request);
+enum err delete_query(struct request *request, struct db *db);
+void delete_finish(struct request *request);
+/* route_rooms.c */
+enum err create_room_prepare(struct request *request);
+void create_room_finish(struct request *request);
+enum err list_rooms_prepare(struct request *request);
+enum err list_rooms_query(struct request *request, struct db *db);
+enum err get_room_query(struct request *request, struct db *db);
+void join_finish(struct request *request);
+void leave_finish(struct request *request);
+enum err room_users_prepare(struct request *request);
+enum err room_users_query(struct request *request, struct db *db);
+void room_users_finish(struct request *request);
+/* route_messages.c */
+enum err history_prepare(struct request *request);
+enum err history_query(struct request *request, struct db *db);
+enum err post_message_prepare(struct request *request);
+enum err post_message_query(struct request *request, struct db *db);
+void post_message_finish(struct request *request);
+/* route_ops.c */
+void index_start(struct request *request);
+void docs_start(struct request *request);
+void openapi_start(struct request *request);
+void health_start(struct request *request);
+void ready_start(struct request *request);
+/* ws_upgrade.c */
+void ws_upgrade_start(struct request *request);
+
+#endif

@@ -1,0 +1,286 @@
+#include "gateway/worker.h"
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/db.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/pool.h"
+#include "common/settings.h"
+#include "gateway/bus_link.h"
+#include "gateway/chat_client.h"
+#include "gateway/http_server.h"
+#include "gateway/presence_local.h"
+#include "gateway/rooms.h"
+#include "gateway/services.h"
+#include "gateway/sessions.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define DRAIN_TICK_MS 50
+/* After the drain time: for close handshakes and requests that still run. */
+#define DRAIN_GRACE_MS 5000
+#define PROBE_MS       1000
+
+struct worker {
+    struct services services;
+    struct presence_local *presence;
+    struct http_server *http;
+    struct loop_watch *on_term;
+    struct loop_watch *on_int;
+    struct loop_timer *drain_timer;
+    struct loop_timer *probe_timer;
+    uint64_t drain_began_ms;
+    size_t drain_quota; /* sockets to close in this tick */
+    struct pool_job probe;
+    enum err probe_err;
+    bool probing;
+};
+
+/* ---- what comes from the bus ---- */
+
+static void on_event(void *context, const struct bus_event *event)
+{
+    struct worker *worker = context;
+
+    rooms_on_event(worker->services.rooms, event);
+}
+
+static void on_head(void *context, const struct bus_head *head)
+{
+    struct worker *worker = context;
+
+    rooms_on_head(worker->services.rooms, head);
+}
+
+static void on_ephemeral(void *context, const struct bus_ephemeral *ephemeral)
+{
+    struct worker *worker = context;
+
+    rooms_on_ephemeral(worker->services.rooms, ephemeral);
+}
+
+static void on_revoke(void *context, const struct bus_revoke *revoke)
+{
+    struct worker *worker = context;
+
+    sessions_on_revoke(worker->services.sessions, revoke);
+}
+
+static void send_presence(void *context, uint32_t shard)
+{
+    struct worker *worker = context;
+
+    presence_local_send_shard(worker->presence, shard);
+}
+
+static void fill_digests(void *context, uint64_t digest[SHARD_COUNT])
+{
+    struct worker *worker = context;
+
+    presence_local_digests(worker->presence, digest);
+}
+
+static void on_room(void *context)
+{
+    struct worker *worker = context;
+
+    chat_client_resume_all(&worker->services);
+}
+
+static const struct bus_link_handlers link_handlers = {
+    on_event, on_head, on_ephemeral, on_revoke, send_presence, send_presence, fill_digests, on_room,
+};
+
+/* ---- is the database there? ---- */
+
+static void run_probe(struct pool_job *job, struct db *db)
+{
+    struct worker *worker = CONTAINER_OF(job, struct worker, probe);
+
+    worker->probe_err = db_run(db, "SELECT 1", NULL, 0);
+}
+
+static void on_probed(struct pool_job *job)
+{
+    struct worker *worker = CONTAINER_OF(job, struct worker, probe);
+
+    worker->probing = false;
+    worker->services.database_ok = worker->probe_err == ERR_NONE;
+}
+
+static void on_probe_timer(void *context)
+{
+    struct worker *worker = context;
+
+    if (worker->probing)
+        return;
+    worker->probe.run = run_probe;
+    worker->probe.done = on_probed;
+    worker->probe_err = ERR_OVERLOADED;
+    worker->probing = pool_submit(worker->services.db, &worker->probe);
+}
+
+/* ---- draining ---- */
+
+static void drain_one(struct ws_conn *conn, void *context)
+{
+    struct worker *worker = context;
+
+    if (worker->drain_quota == 0)
+        return;
+    worker->drain_quota--;
+    chat_client_drain(conn);
+}
+
+static bool drained(const struct worker *worker)
+{
+    return ws_set_count(worker->services.sockets) == 0 && http_server_busy(worker->http) == 0 &&
+           bus_link_in_flight(worker->services.link) == 0;
+}
+
+/* Closes an equal share of the sockets in each tick, so that their clients do not come back to the
+ * other gateways all at once. */
+static void on_drain_timer(void *context)
+{
+    struct worker *worker = context;
+    uint64_t elapsed = clock_mono_ms() - worker->drain_began_ms;
+    uint64_t drain_ms = worker->services.settings->drain_ms;
+    size_t count = ws_set_count(worker->services.sockets);
+    uint64_t ticks_left = elapsed < drain_ms ? (drain_ms - elapsed) / DRAIN_TICK_MS + 1 : 1;
+
+    worker->drain_quota = (count + ticks_left - 1) / ticks_left;
+    ws_set_foreach(worker->services.sockets, drain_one, worker);
+    http_server_close_idle(worker->http);
+    if (drained(worker) || elapsed > drain_ms + DRAIN_GRACE_MS)
+        loop_stop(worker->services.loop);
+}
+
+static void on_stop_signal(void *context)
+{
+    struct worker *worker = context;
+
+    if (worker->services.draining) {
+        loop_stop(worker->services.loop);
+        return;
+    }
+    log_info("worker.drain", "sockets=%zu requests=%zu", ws_set_count(worker->services.sockets),
+             http_server_busy(worker->http));
+    worker->services.draining = true;
+    worker->drain_began_ms = clock_mono_ms();
+    http_server_stop_listening(worker->http);
+    loop_timer_start_periodic(worker->drain_timer, DRAIN_TICK_MS);
+}
+
+/* ---- beginning and end ---- */
+
+static void create_pools(struct worker *worker)
+{
+    const struct settings *settings = worker->services.settings;
+    struct pool_options db = {"db", (unsigned)settings->db_threads, settings->db_queue,
+                              settings->database_url};
+    struct pool_options scrypt = {"scrypt", (unsigned)settings->scrypt_threads,
+                                  settings->scrypt_queue, NULL};
+
+    worker->services.db = pool_create(worker->services.loop, &db);
+    worker->services.scrypt = pool_create(worker->services.loop, &scrypt);
+}
+
+/* Rooms before sockets: what a turn brought is first queued, then flushed. */
+static void create_chat(struct worker *worker)
+{
+    struct services *services = &worker->services;
+    const struct settings *settings = services->settings;
+    struct rooms_options rooms = {settings->ring_room_bytes, settings->ring_total_bytes,
+                                  settings->page_events};
+    struct ws_options sockets = {&chat_client_handlers, settings->ping_ms,
+                                 settings->send_queue_bytes, BODY_BYTES_MAX};
+    struct bus_link_options link = {settings->brokers, settings->command_timeout_ms,
+                                    settings->command_retry_ms, settings->heartbeat_ms,
+                                    settings->commands_max};
+
+    services->rooms = rooms_create(services->loop, services->db, &rooms);
+    services->sockets = ws_set_create(services->loop, &sockets);
+    worker->presence = presence_local_create(services->loop);
+    services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);
+    services->link = bus_link_create(services->loop, &link, &link_handlers, worker);
+    rooms_set_link(services->rooms, services->link, worker->presence);
+    presence_local_set_link(worker->presence, services->link);
+}
+
+static void init(struct worker *worker, const struct inherit *inherit)
+{
+    struct services *services = &worker->services;
+
+    services->settings = inherit->settings;
+    services->assets = inherit->assets;
+    services->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    CHECK(services->null_fd >= 0);
+    db_library_init();
+    services->loop = loop_create();
+    create_pools(worker);
+    create_chat(worker);
+    worker->http = http_server_create(services, inherit->listen_fd);
+    worker->on_term = loop_signal_create(services->loop, SIGTERM, on_stop_signal, worker);
+    worker->on_int = loop_signal_create(services->loop, SIGINT, on_stop_signal, worker);
+    worker->drain_timer = loop_timer_create(services->loop, on_drain_timer, worker);
+    worker->probe_timer = loop_timer_create(services->loop, on_probe_timer, worker);
+    loop_timer_start_periodic(worker->probe_timer, PROBE_MS);
+    on_probe_timer(worker);
+}
+
+/* Sockets first, since they use everything; then what might still call back into requests. */
+static void fini(struct worker *worker)
+{
+    struct services *services = &worker->services;
+
+    loop_timer_destroy(&worker->drain_timer);
+    loop_timer_destroy(&worker->probe_timer);
+    loop_watch_destroy(&worker->on_term);
+    loop_watch_destroy(&worker->on_int);
+    ws_set_abort(services->sockets);
+    for (int turns = 0; turns < 10; turns++)
+        loop_turn(services->loop, 1);
+    pool_destroy(&services->scrypt);
+    pool_destroy(&services->db);
+    bus_link_destroy(&services->link);
+    /* Replies that were just written leave. */
+    for (int turns = 0; turns < 10; turns++)
+        loop_turn(services->loop, 1);
+    http_server_destroy(&worker->http);
+    sessions_destroy(&services->sessions);
+    rooms_destroy(&services->rooms);
+    presence_local_destroy(&worker->presence);
+    ws_set_destroy(&services->sockets);
+    loop_destroy(&services->loop);
+    libevent_global_shutdown();
+    db_library_fini();
+    close(services->null_fd);
+}
+
+int worker_run(const struct inherit *inherit)
+{
+    struct worker *worker = mem_alloc(sizeof(*worker));
+    char name[32];
+    enum log_level level = LOG_INFO;
+
+    snprintf(name, sizeof(name), "gateway.w%u", inherit->index);
+    if (!log_level_parse(inherit->settings->log_level, &level))
+        level = LOG_INFO; /* the settings have checked it */
+    log_init(name, level);
+    metrics_use(inherit->metrics);
+    init(worker, inherit);
+    log_info("worker.ready", "pid=%d", (int)getpid());
+    loop_run(worker->services.loop);
+    fini(worker);
+    log_info("worker.stopped", "pid=%d", (int)getpid());
+    mem_free(worker);
+    return 0;
+}

@@ -1,0 +1,168 @@
+#define _GNU_SOURCE
+#include "gateway/ws_upgrade.h"
+
+#include "common/mem.h"
+#include "gateway/chat_client.h"
+#include "gateway/query.h"
+#include "gateway/ws_handshake.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The header's values, joined with ", " if it came several times (RFC 9110, 5.3); NULL if never.
+ * The caller frees it. */
+static char *joined_header(const struct request *request, const char *name)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request->ev);
+    struct strbuf value = STRBUF_EMPTY;
+    bool found = false;
+
+    for (struct evkeyval *header = headers->tqh_first; header != NULL;
+         header = header->next.tqe_next) {
+        if (strcasecmp(header->key, name) != 0)
+            continue;
+        if (found)
+            strbuf_add_str(&value, ", ");
+        strbuf_add_str(&value, header->value);
+        found = true;
+    }
+    if (!found)
+        return NULL;
+    return strbuf_take(&value);
+}
+
+/* Checks the handshake; on success *key_out is the client's key, the caller's to free. */
+static enum err check_handshake(struct request *request, char **key_out)
+{
+    char *upgrade = joined_header(request, "Upgrade");
+    char *connection = joined_header(request, "Connection");
+    char *version = joined_header(request, "Sec-WebSocket-Version");
+    char *host = joined_header(request, "Host");
+    struct ws_handshake handshake = {
+        .method = request->is_head ? "HEAD" : "GET",
+        .http_major = request->ev->major,
+        .http_minor = request->ev->minor,
+        .host = host,
+        .upgrade = upgrade,
+        .connection = connection,
+        .version = version,
+    };
+    enum err err;
+
+    handshake.key = *key_out = joined_header(request, "Sec-WebSocket-Key");
+    err = ws_handshake_check(&handshake, &request->message);
+    mem_free(upgrade);
+    mem_free(connection);
+    mem_free(version);
+    mem_free(host);
+    return err;
+}
+
+static enum err read_parameters(struct request *request, struct chat_request *chat)
+{
+    memset(chat, 0, sizeof(*chat));
+    chat->room_id = request->room_id;
+    if (!query_get(request->query, "token", &chat->token))
+        chat->token = (struct span){(const uint8_t *)"", 0};
+    switch (query_get_u64(request->query, "since", &chat->since)) {
+    case QUERY_NUMBER:
+        chat->has_since = true;
+        break;
+    case QUERY_BAD:
+        return request_invalid(request, "since", "since must be a number.");
+    case QUERY_ABSENT:
+        break;
+    }
+    if (query_get_u64(request->query, "epoch", &chat->epoch) == QUERY_BAD)
+        return request_invalid(request, "epoch", "epoch must be a number.");
+    return ERR_NONE;
+}
+
+static void refuse(struct request *request, enum err err)
+{
+    if (err == ERR_UPGRADE_REQUIRED) {
+        request_add_header(request, "Upgrade", "websocket");
+        request_add_header(request, "Connection", "Upgrade");
+        request_add_header(request, "Sec-WebSocket-Version", "13");
+    }
+    if (err == ERR_METHOD_NOT_ALLOWED)
+        request_add_header(request, "Allow", "GET");
+    request_reply_error(request, err);
+}
+
+/* The socket, taken out of evhttp, with what came after the request; -1 if there is no descriptor
+ * left, and then nothing was done. */
+static int take_socket(struct request *request, struct evbuffer *early)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request->ev);
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
+    int old_fd = bufferevent_getfd(bev);
+    int fd = fcntl(old_fd, F_DUPFD_CLOEXEC, 3);
+
+    if (fd < 0)
+        return -1;
+    evbuffer_add_buffer(early, bufferevent_get_input(bev));
+    bufferevent_disable(bev, EV_READ | EV_WRITE);
+    bufferevent_setfd(bev, -1);
+    if (dup3(request->services->null_fd, old_fd, O_CLOEXEC) < 0) {
+        /* Cannot happen with two open descriptors; were it to, evhttp would close the client. */
+        close(fd);
+        fd = -1;
+    }
+    evhttp_connection_free(connection);
+    return fd;
+}
+
+void ws_upgrade_start(struct request *request)
+{
+    struct services *services = request->services;
+    struct chat_request chat;
+    char response[WS_HANDSHAKE_RESPONSE_MAX];
+    char *token = NULL;
+    char *key = NULL;
+    enum err err = read_parameters(request, &chat);
+    struct evbuffer *early;
+    size_t len;
+    int fd;
+
+    if (err == ERR_NONE)
+        err = check_handshake(request, &key);
+    if (err == ERR_NONE && services->draining)
+        err = ERR_DRAINING;
+    if (err != ERR_NONE) {
+        mem_free(key);
+        refuse(request, err);
+        return;
+    }
+    /* The URI goes with the connection. */
+    token = mem_strndup((const char *)chat.token.data, chat.token.len);
+    chat.token.data = (const uint8_t *)token;
+    len = ws_handshake_response(key, response);
+    mem_free(key);
+    early = evbuffer_new();
+    fd = take_socket(request, early);
+    if (fd < 0) {
+        request_reply_error(request, ERR_OVERLOADED);
+    } else {
+        request_forget(request);
+        /* A fresh socket's buffer takes it whole; if not, the client is gone or hostile. */
+        if (send(fd, response, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len)
+            chat_client_open(services, fd, evbuffer_pullup(early, -1), evbuffer_get_length(early),
+                             &chat);
+        else
+            close(fd);
+    }
+    evbuffer_free(early);
+    mem_wipe(token, chat.token.len);
+    mem_free(token);
+}
