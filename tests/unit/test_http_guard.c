@@ -426,6 +426,33 @@ static void counts_the_bodies(void **state)
     assert_string_equal(outcome.events, "hbdhd");
 }
 
+/* Which of the 256 bytes may stand in a field name, in a value and in a path. */
+static void knows_every_byte(void **state)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        struct outcome outcome;
+        char text[128];
+        bool alnum = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                     (byte >= 'a' && byte <= 'z');
+        bool token = alnum || (byte != 0 && strchr(marks, (int)byte) != NULL);
+        int len = snprintf(text, sizeof(text), LINE H "N%c: x\r\n\r\n", (int)byte);
+        feed_all(text, (size_t)len, 0, &outcome);
+        assert_string_equal(outcome.events, token || byte == ':' ? "hd" : "h!");
+
+        bool value = (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+        len = snprintf(text, sizeof(text), LINE H "N: x%cy\r\n\r\n", (int)byte);
+        feed_all(text, (size_t)len, 0, &outcome);
+        assert_string_equal(outcome.events, value ? "hd" : "h!");
+
+        bool path = byte > 0x20 && byte < 0x7f && strchr("\"#<>", (int)byte) == NULL;
+        len = snprintf(text, sizeof(text), "GET /x%cy HTTP/1.1\r\n" H "\r\n", (int)byte);
+        feed_all(text, (size_t)len, 0, &outcome);
+        assert_string_equal(outcome.events, path ? "hd" : "h!");
+    }
+}
+
 /* Random damage to the rows: again the split must not matter. */
 static void survives_damage(void **state)
 {
@@ -453,7 +480,7 @@ int main(void)
         cmocka_unit_test(takes_and_refuses), cmocka_unit_test(does_not_depend_on_the_split),
         cmocka_unit_test(tells_the_phase),   cmocka_unit_test(bounds_the_head),
         cmocka_unit_test(bounds_the_fields), cmocka_unit_test(counts_the_bodies),
-        cmocka_unit_test(survives_damage),
+        cmocka_unit_test(knows_every_byte),  cmocka_unit_test(survives_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
