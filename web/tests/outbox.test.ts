@@ -72,20 +72,20 @@ test('a lost connection sends again what had no answer, under the same client_id
 test('fails with a reason, is tried again or discarded', () => {
   const outbox = filled('one', 'two')
   outbox.flush(0, () => true)
-  outbox.failed('c0', 'No.')
+  outbox.failed('c0', 'No.', false)
   expect(outbox.visible[0]).toMatchObject({ state: 'failed', error: 'No.' })
   outbox.retry('c0')
   expect(states(outbox)).toEqual(['waiting', 'sending'])
   outbox.discard('c0')
   expect(states(outbox)).toEqual(['sending'])
-  outbox.failed('unknown', 'No.')
+  outbox.failed('unknown', 'No.', false)
 })
 
 test('an error after the event looked like it shows the failure', () => {
   const outbox = filled('hi')
   outbox.flush(0, () => true)
   outbox.arrived(5, 'hi')
-  outbox.failed('c0', 'No.')
+  outbox.failed('c0', 'No.', false)
   expect(states(outbox)).toEqual(['failed'])
 })
 
@@ -97,4 +97,14 @@ test('a late answer settles a message that was given up', () => {
   expect(states(outbox)).toEqual(['failed'])
   outbox.acknowledged('c0', 5, true)
   expect(outbox.isEmpty).toBe(true)
+})
+
+test('a message that failed without certainty is settled by its event', () => {
+  const outbox = filled('hi', 'ho')
+  outbox.flush(0, () => true)
+  outbox.failed('c0', 'Unknown.', true)
+  outbox.failed('c1', 'No.', false)
+  outbox.arrived(5, 'hi')
+  outbox.arrived(6, 'ho')
+  expect(outbox.visible.map((entry) => entry.text)).toEqual(['ho'])
 })

@@ -73,7 +73,9 @@ export function OutgoingView({ entry, onRetry, onDiscard }: OutgoingViewProps) {
       </p>
       {entry.state === 'failed' ? (
         <p class="row-state" role="alert">
-          <span>Not sent. {entry.error}</span>
+          <span>
+            {entry.isUncertain ? 'Not confirmed.' : 'Not sent.'} {entry.error}
+          </span>
           <button type="button" class="quiet" onClick={onRetry}>
             Try again
           </button>

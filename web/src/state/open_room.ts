@@ -197,7 +197,10 @@ export class OpenRoom {
         break
       case 'error':
         if (frame.clientId === null) this.trouble.value = sentenceFor(frame.code, frame.message)
-        else this.outbox.failed(frame.clientId, sentenceFor(frame.code, frame.message))
+        else {
+          const sentence = sentenceFor(frame.code, frame.message)
+          this.outbox.failed(frame.clientId, sentence, frame.code === 'outcome_unknown')
+        }
         this.outboxVersion.value++
         break
     }

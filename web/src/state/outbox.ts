@@ -15,6 +15,8 @@ export interface Outgoing {
   state: SendState
   /** Why it failed, for people. */
   error: string | null
+  /** It failed without a word on whether it is stored: its event may still arrive. */
+  isUncertain: boolean
   /** Its number in the log, once acknowledged. */
   id: number | null
   /** The number of an event that looks like it, until the acknowledgement tells. */
@@ -35,7 +37,16 @@ export class Outbox {
   }
 
   add(clientId: string, text: string): void {
-    this.list.push({ clientId, text, state: 'waiting', error: null, id: null, echo: null, sentAt: 0 })
+    this.list.push({
+      clientId,
+      text,
+      state: 'waiting',
+      error: null,
+      isUncertain: false,
+      id: null,
+      echo: null,
+      sentAt: 0,
+    })
   }
 
   /** Hands what waits to transmit, in order, until it says that it cannot. */
@@ -57,9 +68,10 @@ export class Outbox {
         entry.text === text &&
         entry.id === null &&
         entry.echo === null &&
-        (entry.state === 'sending' || entry.state === 'waiting'),
+        (entry.state === 'sending' || entry.state === 'waiting' || entry.isUncertain),
     )
-    if (alike) alike.echo = id
+    if (alike?.state === 'failed') this.discard(alike.clientId)
+    else if (alike) alike.echo = id
   }
 
   acknowledged(clientId: string, id: number, isInLog: boolean): void {
@@ -72,11 +84,12 @@ export class Outbox {
     entry.echo = null
   }
 
-  failed(clientId: string, sentence: string): void {
+  failed(clientId: string, sentence: string, isUncertain: boolean): void {
     const entry = this.find(clientId)
     if (!entry || entry.state === 'sent') return
     entry.state = 'failed'
     entry.error = sentence
+    entry.isUncertain = isUncertain
     entry.echo = null
   }
 
@@ -85,6 +98,7 @@ export class Outbox {
     if (entry?.state !== 'failed') return
     entry.state = 'waiting'
     entry.error = null
+    entry.isUncertain = false
   }
 
   discard(clientId: string): void {
@@ -101,7 +115,7 @@ export class Outbox {
     const late = this.list.filter(
       (entry) => entry.state === 'sending' && now - entry.sentAt >= timeoutMs,
     )
-    for (const entry of late) this.failed(entry.clientId, sentence)
+    for (const entry of late) this.failed(entry.clientId, sentence, true)
     return late.length > 0
   }
 
