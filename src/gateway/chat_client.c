@@ -254,6 +254,9 @@ static void run_admission(struct pool_job *job, struct db *db)
     admission->err = store_session_find(db, admission->token_hash, &admission->session);
     if (admission->err == ERR_NO_ROW)
         admission->err = ERR_INVALID_TOKEN;
+    /* The head first: whatever changes the membership after the check has a seq above it. */
+    if (admission->err == ERR_NONE)
+        admission->err = store_log_head(db, admission->client->room_id, &admission->head);
     if (admission->err == ERR_NONE)
         admission->err =
             store_room_check_member(db, admission->client->room_id, admission->session.user_id);
