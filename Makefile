@@ -82,7 +82,7 @@ UNIT_PROGRAMS := $(addprefix $(B)/tests/,$(UNITS) $(INTEGRATIONS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test unit system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-browser unit system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -228,6 +228,9 @@ integration: unit-programs ## the tests of C modules that want a MariaDB
 
 system: all $(TEST_PACKAGES) ## the black-box tests over the real processes
 	@sh tests/run.sh $(B) system
+
+test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian's Chromium
+	@BANTER_BIN_DIR=$(B)/bin node --test tests/browser/chat.test.mjs
 
 asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@sh deploy/bootstrap.sh

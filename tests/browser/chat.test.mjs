@@ -24,7 +24,7 @@ test('two people talk, through reload, kill and revocation', async (t) => {
   const ada = await arrive();
   const grace = await arrive({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
   await ada.pictures('sign-in');
-  await ada.signUp('Ada');
+  await ada.signUp('Agnes');
   await grace.signUp('Grace');
   const roomId = await ada.createRoom('Lighthouse');
   await grace.joinRoom('Lighthouse');
