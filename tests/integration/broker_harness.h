@@ -17,6 +17,7 @@
 #include "database.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ static inline struct broker_process broker_start(const char *address, const char
     broker.pid = fork();
     CHECK(broker.pid >= 0);
     if (broker.pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that aborts leaves nothing behind */
         setenv("BANTER_DATABASE_URL", database_url, 1);
         setenv("BANTER_BROKER_LISTEN", address, 1);
         setenv("BANTER_LEASE_MS", lease_ms, 1);
@@ -102,6 +104,7 @@ struct client {
     struct bus_sock *events;
     uint64_t worker_id;
     uint64_t next_id;
+    uint32_t ttl_ms;   /* of the commands that are sent from now on */
     struct map *sent;  /* command_id -> struct sent */
     struct map *rooms; /* room_id -> struct heard */
     size_t unanswered;
@@ -254,6 +257,7 @@ static inline struct client *client_create(const char *address)
     client->sent = map_create();
     client->rooms = map_create();
     client->next_id = 1;
+    client->ttl_ms = 10000;
     digest_random(&client->worker_id, sizeof(client->worker_id));
     client_subscribe(client, BUS_TOPIC_WORKER, client->worker_id);
     client_subscribe(client, BUS_TOPIC_ALL, 0);
@@ -318,7 +322,7 @@ static inline struct sent *client_send(struct client *client, enum command_kind 
     sent->command = (struct bus_command){
         .worker_id = client->worker_id,
         .command_id = client->next_id++,
-        .ttl_ms = 10000,
+        .ttl_ms = client->ttl_ms,
         .kind = kind,
         .room_id = room_id,
         .sender_id = sender_id,
