@@ -36,19 +36,6 @@ enum state {
     STATE_BROKEN,
 };
 
-enum target {
-    TARGET_EMPTY,
-    TARGET_ORIGIN_SLASH, /* "/" so far */
-    TARGET_ASTERISK,
-    TARGET_SCHEME,
-    TARGET_AUTHORITY_SLASH,
-    TARGET_HOST_FIRST,
-    TARGET_HOST,
-    TARGET_PORT_FIRST,
-    TARGET_PORT,
-    TARGET_REST, /* path and query: nothing more can go wrong but a byte */
-};
-
 enum method { METHOD_OTHER, METHOD_GET, METHOD_BODILESS, METHOD_OPTIONS };
 
 static const struct {
@@ -176,70 +163,12 @@ static enum http_guard_event take_method(struct http_guard *guard, uint8_t byte)
     return violate(guard, ERR_NOT_IMPLEMENTED);
 }
 
-/*
- * The form of the target so far, or -1. evhttp must be able to parse whatever passes: when it
- * cannot, it answers by itself and then reads the rest of the head as another request. "//" would
- * be an authority to it, so a path does not begin that way.
- */
-static int target_next(struct http_guard *guard, uint8_t byte)
-{
-    switch (guard->target) {
-    case TARGET_EMPTY:
-        if (byte == '/')
-            return TARGET_ORIGIN_SLASH;
-        if (byte == '*')
-            return guard->method == METHOD_OPTIONS ? TARGET_ASTERISK : -1;
-        word_add(guard, to_lower(byte));
-        return is_alnum(byte) ? TARGET_SCHEME : -1;
-    case TARGET_ORIGIN_SLASH:
-        return byte == '/' ? -1 : TARGET_REST;
-    case TARGET_SCHEME:
-        if (byte == '/' && (word_is(guard, "http:") || word_is(guard, "https:")))
-            return TARGET_AUTHORITY_SLASH;
-        word_add(guard, to_lower(byte));
-        return guard->word_long || byte == '/' ? -1 : TARGET_SCHEME;
-    case TARGET_AUTHORITY_SLASH:
-        return byte == '/' ? TARGET_HOST_FIRST : -1;
-    case TARGET_HOST_FIRST:
-        return is_alnum(byte) ? TARGET_HOST : -1;
-    case TARGET_HOST:
-        if (byte == ':')
-            return TARGET_PORT_FIRST;
-        if (byte == '/' || byte == '?')
-            return TARGET_REST;
-        return is_alnum(byte) || is_one_of(byte, "-._") ? TARGET_HOST : -1;
-    case TARGET_PORT_FIRST:
-    case TARGET_PORT:
-        if (guard->target == TARGET_PORT && (byte == '/' || byte == '?'))
-            return TARGET_REST;
-        guard->port = guard->port * 10 + (uint32_t)(byte - '0');
-        return is_digit(byte) && guard->port <= UINT16_MAX ? TARGET_PORT : -1;
-    case TARGET_REST:
-        return TARGET_REST;
-    default: /* nothing follows the asterisk */
-        return -1;
-    }
-}
-
 static enum http_guard_event take_target(struct http_guard *guard, uint8_t byte)
 {
-    if (byte == ' ') {
-        bool complete = guard->target == TARGET_ORIGIN_SLASH || guard->target == TARGET_ASTERISK ||
-                        guard->target == TARGET_HOST || guard->target == TARGET_PORT ||
-                        guard->target == TARGET_REST;
-        if (!complete)
-            return violate(guard, ERR_BAD_REQUEST);
-        word_clear(guard);
+    if (byte == ' ' && http_target_complete(&guard->target))
         return advance(guard, STATE_VERSION);
-    }
-    /* Browsers leave some bytes of a query unescaped that RFC 3986 excludes; these they escape, and
-     * a fragment is never sent. */
-    if (byte <= 0x20 || byte >= 0x7f || byte == '"' || byte == '#' || byte == '<' || byte == '>')
+    if (!http_target_take(&guard->target, byte, guard->method == METHOD_OPTIONS))
         return violate(guard, ERR_BAD_REQUEST);
-    int next = target_next(guard, byte);
-    if (next < 0)
-        return violate(guard, ERR_BAD_REQUEST);
-    guard->target = (uint8_t)next;
     return HTTP_GUARD_MORE;
 }
 

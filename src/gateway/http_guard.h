@@ -15,6 +15,7 @@
 
 #include "common/base.h"
 #include "common/errors.h"
+#include "gateway/http_target.h"
 
 enum http_guard_event {
     HTTP_GUARD_MORE,         /* everything given was taken; nothing happened */
@@ -39,19 +40,18 @@ enum http_guard_phase {
 
 /* Embedded in its owner; the fields are private. */
 struct http_guard {
+    struct http_target target;
     uint64_t length;      /* Content-Length */
     uint32_t body_bytes;  /* of a chunked body so far, including the present chunk */
     uint32_t remaining;   /* of the body or of the chunk */
     uint32_t head_bytes;  /* of this head so far */
     uint32_t value_bytes; /* of this field's value, without the spaces around it */
-    uint32_t port;        /* in an absolute target */
     uint16_t fields;      /* header fields so far */
     uint8_t state;
     uint8_t field; /* which field this is, if it matters */
     uint8_t method;
-    uint8_t minor;  /* HTTP/1.x */
-    uint8_t hosts;  /* Host fields */
-    uint8_t target; /* form of the request target */
+    uint8_t minor; /* HTTP/1.x */
+    uint8_t hosts; /* Host fields */
     uint8_t word_len;
     bool word_long : 1; /* the word did not fit */
     bool gap : 1;       /* the value had a space that may turn out to be at its end */

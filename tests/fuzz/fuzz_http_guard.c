@@ -1,4 +1,4 @@
-// needs: common/check common/errors
+// needs: gateway/http_target common/check common/errors
 /*
  * Any bytes as what a connection sends: whole, and split by the input itself, must make the same
  * events at the same places; and the bounds of limits.h hold at each of them.

@@ -1,4 +1,4 @@
-// needs: common/check common/errors
+// needs: gateway/http_target common/check common/errors
 /*
  * Each row is what a client sends and what becomes of it, told in one letter an event: h(ead
  * start), b(ody start), d(one), u(pgrade), and ! for a violation with the status to answer. Every
@@ -115,7 +115,10 @@ static const struct row rows[] = {
     GOOD("hd", "OPTIONS * HTTP/1.1\r\n" H "\r\n"),
     GOOD("hd", "GET http://a HTTP/1.1\r\n" H "\r\n"),
     GOOD("hd", "GET HTTPS://A.b-c_9:65535/x?y HTTP/1.1\r\n" H "\r\n"),
-    GOOD("hd", "GET http://a?x HTTP/1.1\r\n" H "\r\n"),
+    BAD("h!", BAD_REQUEST, "GET http://a?x HTTP/1.1\r\n" H "\r\n"),
+    BAD("h!", BAD_REQUEST, "GET httpss://a/ HTTP/1.1\r\n"),
+    BAD("h!", BAD_REQUEST, "GET http HTTP/1.1\r\n"),
+    BAD("h!", BAD_REQUEST, "GET httpsssssssss HTTP/1.1\r\n"),
     BAD("h!", BAD_REQUEST, "GET * HTTP/1.1\r\n"),
     BAD("h!", BAD_REQUEST, "OPTIONS *x HTTP/1.1\r\n"),
     BAD("h!", BAD_REQUEST, "GET http:/a HTTP/1.1\r\n"),
@@ -474,13 +477,23 @@ static void survives_damage(void **state)
     }
 }
 
+static void finds_the_path(void **state)
+{
+    (void)state;
+    assert_string_equal(http_target_origin("/a?b=http://c/d"), "/a?b=http://c/d");
+    assert_string_equal(http_target_origin("HTTP://a.b:80/c//d?e"), "/c//d?e");
+    assert_string_equal(http_target_origin("https://a"), "/");
+    assert_string_equal(http_target_origin("*"), "*");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_and_refuses), cmocka_unit_test(does_not_depend_on_the_split),
         cmocka_unit_test(tells_the_phase),   cmocka_unit_test(bounds_the_head),
         cmocka_unit_test(bounds_the_fields), cmocka_unit_test(counts_the_bodies),
-        cmocka_unit_test(knows_every_byte),  cmocka_unit_test(survives_damage),
+        cmocka_unit_test(finds_the_path),    cmocka_unit_test(knows_every_byte),
+        cmocka_unit_test(survives_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-// needs: tests/unit/guarded_server gateway/http_guard gateway/http_guard_reply common/errors common/check common/clock common/mem
+// needs: gateway/http_target tests/unit/guarded_server gateway/http_guard gateway/http_guard_reply common/errors common/check common/clock common/mem
 /*
  * The guard in front of a real evhttp, on a loopback port.
  */
