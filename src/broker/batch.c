@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 
 #include <string.h>
 
@@ -105,6 +106,7 @@ static enum err attempt(struct settling *s, struct command **commands, size_t *c
         return err;
     s->look_up = false;
     err = apply_batch(s->apply, commands, *count);
+    metrics_add(err == ERR_NONE ? METRIC_BROKER_BATCHES : METRIC_BROKER_COMMIT_ERRORS, 1);
     if (err != ERR_NONE)
         return err;
     for (size_t i = 0; i < *count; i++)

@@ -28,6 +28,7 @@ struct leases {
     uint64_t identity; /* the upper half of owner, shifted down */
     uint64_t owner;
     uint64_t owned;
+    uint64_t due_ms; /* when the next round begins */
     bool under_way;
     bool stopped;
 
@@ -174,6 +175,12 @@ static void run(struct pool_job *job, struct db *db)
 
 /* ---- on the loop ------------------------------------------------------------------------------*/
 
+static void begin_in(struct leases *leases, uint64_t delay_ms)
+{
+    leases->due_ms = clock_mono_ms() + delay_ms;
+    loop_timer_start(leases->timer, delay_ms);
+}
+
 static void done(struct pool_job *job)
 {
     struct leases *leases = CONTAINER_OF(job, struct leases, job);
@@ -183,10 +190,10 @@ static void done(struct pool_job *job)
     if (leases->stopped)
         return;
     if (leases->err != ERR_NONE) {
-        loop_timer_start(leases->timer, MIN(interval_ms, RETRY_MS));
+        begin_in(leases, MIN(interval_ms, RETRY_MS));
         return;
     }
-    loop_timer_start(leases->timer, interval_ms);
+    begin_in(leases, interval_ms);
     if (leases->round_owned == leases->owned)
         return;
     leases->owned = leases->round_owned;
@@ -207,7 +214,7 @@ static void begin_round(void *context)
     if (pool_submit(leases->pool, &leases->job))
         leases->under_way = true;
     else
-        loop_timer_start(leases->timer, RETRY_MS);
+        begin_in(leases, RETRY_MS);
 }
 
 /* The upper half of the owner: this machine, host and address. */
@@ -267,8 +274,9 @@ uint64_t leases_owned(const struct leases *leases)
 
 void leases_check(struct leases *leases)
 {
-    if (!leases->under_way && !leases->stopped)
-        loop_timer_start(leases->timer, CONFLICT_MS);
+    /* Never later than it is due: conflicts that do not end must not keep us from renewing. */
+    if (!leases->under_way && !leases->stopped && leases->due_ms > clock_mono_ms() + CONFLICT_MS)
+        begin_in(leases, CONFLICT_MS);
 }
 
 void leases_stop(struct leases *leases)
