@@ -60,7 +60,7 @@ enum err store_log_messages(struct db *db, uint64_t room_id, const struct store_
                             store_event_fn *fn, void *context)
 {
     enum err err =
-        page->after != 0 ? messages_after(db, room_id, page) : messages_before(db, room_id, page);
+        page->forward ? messages_after(db, room_id, page) : messages_before(db, room_id, page);
 
     if (err == ERR_NONE)
         each_event(db, room_id, fn, context);

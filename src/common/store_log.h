@@ -15,9 +15,10 @@ typedef void store_event_fn(void *context, const struct log_event *event);
 enum err store_log_after(struct db *db, uint64_t room_id, uint64_t after_seq, uint64_t limit,
                          store_event_fn *fn, void *context) ATTR_MUSTCHECK;
 
-/* Messages only (EVENT_MESSAGE), oldest first: the newest limit below before (0: no bound), or, if
- * after is not 0, the oldest limit above it. */
+/* Messages only (EVENT_MESSAGE), oldest first: forward, the oldest limit above after; else the
+ * newest limit below before (0: no bound). */
 struct store_page {
+    bool forward;
     uint64_t before;
     uint64_t after;
     uint64_t limit;

@@ -7,7 +7,6 @@
 #include "common/strbuf.h"
 #include "gateway/request.h"
 
-#include <event2/http.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +171,7 @@ void assets_destroy(struct assets **assets)
 static const struct asset *find(const struct assets *assets, struct span path)
 {
     struct strbuf name = STRBUF_EMPTY;
-    struct asset key;
+    struct asset key = {.path = NULL};
     const struct asset *found = NULL;
 
     strbuf_add(&name, path.data, path.len);
@@ -224,12 +223,11 @@ static const struct blob *choose(const struct asset *asset, struct request *requ
 
 bool assets_serve(const struct assets *assets, struct request *request, struct span path)
 {
-    enum evhttp_cmd_type command = evhttp_request_get_command(request->ev);
     const struct asset *asset = find(assets, path);
     const char *known;
     const struct blob *blob;
 
-    if (asset == NULL || (command != EVHTTP_REQ_GET && command != EVHTTP_REQ_HEAD))
+    if (asset == NULL || !request->is_get)
         return false;
     request_add_header(request, "ETag", asset->etag);
     request_add_header(request, "Cache-Control",

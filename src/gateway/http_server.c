@@ -134,6 +134,7 @@ static struct request *create_request(struct http_server *server, struct evhttp_
     request->ev = ev;
     request->query = question != NULL ? question + 1 : NULL;
     request->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
+    request->is_get = request->is_head || evhttp_request_get_command(ev) == EVHTTP_REQ_GET;
     server->busy++;
     return request;
 }

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "gateway/admin_process.h"
 #include "gateway/assets.h"
 #include "gateway/inherit.h"
 #include "gateway/listen.h"
@@ -41,7 +42,8 @@ struct master {
     const struct settings *settings;
     struct assets *assets;
     struct metrics_slot *metrics;
-    struct child *children;
+    struct child *children; /* the workers, then the admin process if there is one */
+    size_t workers;
     size_t count;
     bool stopping;
     bool killed;
@@ -87,15 +89,28 @@ static void open_sockets(struct master *master)
 
     if (!listen_is_free(address, error, sizeof(error)))
         fatal("%s. Is another gateway running? BANTER_LISTEN chooses another address.", error);
-    for (size_t i = 0; i < master->count; i++) {
+    for (size_t i = 0; i < master->workers; i++) {
         master->children[i].listen_fd = listen_open(address, true, error, sizeof(error));
         if (master->children[i].listen_fd < 0)
             fatal("%s", error);
     }
 }
 
-/* In the child: what is the master's goes, what is the worker's stays. */
-ATTR_NORETURN static void become_worker(struct master *master, size_t index)
+/* In the child: what is the master's goes, what is the child's stays. */
+static void leave_master(struct master *master, size_t index)
+{
+    /* A worker without its master would never be told to stop. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    /* Sockets of others that stay open here would keep connections that nobody accepts. */
+    for (size_t i = 0; i < master->workers; i++)
+        if (i != index)
+            close(master->children[i].listen_fd);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigprocmask(SIG_UNBLOCK, &master->signals, NULL);
+}
+
+ATTR_NORETURN static void become_child(struct master *master, size_t index)
 {
     struct inherit inherit = {
         .settings = master->settings,
@@ -106,21 +121,15 @@ ATTR_NORETURN static void become_worker(struct master *master, size_t index)
     };
     int status;
 
-    /* A worker without its master would never be told to stop. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    /* Sockets of others that stay open here would keep connections that nobody accepts. */
-    for (size_t i = 0; i < master->count; i++)
-        if (i != index)
-            close(master->children[i].listen_fd);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    sigprocmask(SIG_UNBLOCK, &master->signals, NULL);
-    status = worker_run(&inherit);
+    leave_master(master, index);
+    if (index < master->workers)
+        status = worker_run(&inherit);
+    else
+        status = admin_process_run(master->settings, master->metrics, master->workers);
     assets_destroy(&master->assets);
     mem_free(master->children);
-    /* What is inherited and still reachable from main() is the operating system's to free. */
     fflush(NULL);
-    _exit(status);
+    _exit(status); /* what is still reachable from main() is the operating system's to free */
 }
 
 static void spawn(struct master *master, size_t index)
@@ -129,7 +138,7 @@ static void spawn(struct master *master, size_t index)
     pid_t pid = fork();
 
     if (pid == 0)
-        become_worker(master, index);
+        become_child(master, index);
     if (pid < 0) {
         log_error("master.fork_failed", "errno=%d", errno);
         child->respawn_at_ms = clock_mono_ms() + RESPAWN_MAX_MS;
@@ -154,7 +163,7 @@ static void on_child_gone(struct master *master, struct child *child, int status
     child->delay_ms = healthy ? 0
                               : MIN(MAX(child->delay_ms * 2, (uint64_t)RESPAWN_FIRST_MS),
                                     (uint64_t)RESPAWN_MAX_MS);
-    log_warn("master.worker_died", "worker=%td %s=%d respawn_ms=%llu", child - master->children,
+    log_warn("master.child_died", "child=%td %s=%d respawn_ms=%llu", child - master->children,
              WIFSIGNALED(status) ? "signal" : "status",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
              (unsigned long long)(child->respawn_at_ms - now));
@@ -182,7 +191,7 @@ static void stop(struct master *master)
 {
     if (!master->stopping) {
         log_info("master.drain", "drain_ms=%llu", (unsigned long long)master->settings->drain_ms);
-        for (size_t i = 0; i < master->count; i++)
+        for (size_t i = 0; i < master->workers; i++)
             close(master->children[i].listen_fd);
         master->kill_at_ms = clock_mono_ms() + master->settings->drain_ms + KILL_GRACE_MS;
     }
@@ -251,9 +260,10 @@ static void turn(struct master *master)
 
 int master_run(const struct settings *settings)
 {
-    struct master master = {.settings = settings, .count = worker_count(settings)};
+    struct master master = {.settings = settings, .workers = worker_count(settings)};
     char *dir = find_assets(settings);
 
+    master.count = master.workers + (settings->admin_listen[0] != '\0' ? 1 : 0);
     sigemptyset(&master.signals);
     sigaddset(&master.signals, SIGTERM);
     sigaddset(&master.signals, SIGINT);
@@ -265,7 +275,7 @@ int master_run(const struct settings *settings)
     master.metrics = metrics_share(master.count);
     master.children = mem_alloc_array(master.count, sizeof(struct child));
     open_sockets(&master);
-    log_info("master.ready", "listen=%s workers=%zu pid=%d", settings->listen, master.count,
+    log_info("master.ready", "listen=%s workers=%zu pid=%d", settings->listen, master.workers,
              (int)getpid());
     look_after(&master);
     while (!master.stopping || alive(&master) > 0)

@@ -57,6 +57,7 @@ struct request {
     struct span token; /* as it was sent */
     uint8_t token_hash[DIGEST_SHA256_SIZE];
     struct store_session session; /* of ROUTE_AUTH, from query on */
+    bool is_get;                  /* GET or HEAD */
     bool is_head;                 /* answer without a body */
 
     /* What is answered */

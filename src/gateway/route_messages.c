@@ -24,6 +24,7 @@ struct history {
 enum err history_prepare(struct request *request)
 {
     struct history *history = mem_alloc(sizeof(*history));
+    struct span ignored;
     enum err err;
 
     request->state = history;
@@ -31,16 +32,14 @@ enum err history_prepare(struct request *request)
     err = request_page(request, &history->page.limit, &history->page.after);
     if (err != ERR_NONE)
         return err;
+    history->page.forward = query_get(request->query, "after", &ignored);
     switch (query_get_u64(request->query, "before", &history->page.before)) {
     case QUERY_BAD:
         return request_invalid(request, "before", "before must be a number.");
-    case QUERY_NUMBER: {
-        struct span ignored;
-
-        if (query_get(request->query, "after", &ignored))
+    case QUERY_NUMBER:
+        if (history->page.forward)
             return request_invalid(request, "before", "Give before or after, not both.");
         break;
-    }
     case QUERY_ABSENT:
         break;
     }
@@ -48,7 +47,7 @@ enum err history_prepare(struct request *request)
 }
 
 static void write_message(struct strbuf *out, uint64_t seq, struct span text, uint64_t sender_id,
-                          uint64_t room_id, uint64_t created_at_us)
+                          struct span sender_name, uint64_t room_id, uint64_t created_at_us)
 {
     char iso[CLOCK_ISO_SIZE];
 
@@ -57,6 +56,8 @@ static void write_message(struct strbuf *out, uint64_t seq, struct span text, ui
     strbuf_printf(out, ",\"sender_id\":%llu,\"room_id\":%llu,\"created_at\":\"%s\"",
                   (unsigned long long)sender_id, (unsigned long long)room_id,
                   clock_format_iso(created_at_us, iso));
+    strbuf_add_str(out, ",\"sender_username\":");
+    json_write_string(out, sender_name);
 }
 
 static void on_message(void *context, const struct log_event *event)
@@ -69,10 +70,8 @@ static void on_message(void *context, const struct log_event *event)
     else
         strbuf_add_char(out, ',');
     history->last_seq = event->seq;
-    write_message(out, event->seq, event->text, event->actor_id, event->room_id,
+    write_message(out, event->seq, event->text, event->actor_id, event->actor_name, event->room_id,
                   event->created_at_us);
-    strbuf_add_str(out, ",\"sender_username\":");
-    json_write_string(out, event->actor_name);
     strbuf_add_char(out, '}');
 }
 
@@ -80,7 +79,7 @@ static void on_message(void *context, const struct log_event *event)
 static void add_link(struct history *history)
 {
     struct request *request = history->request;
-    bool forward = history->page.after != 0;
+    bool forward = history->page.forward;
 
     if (history->count < history->page.limit || (!forward && history->first_seq <= 1))
         return;
@@ -138,12 +137,14 @@ static void on_sent(void *context, const struct bus_answer *answer)
 {
     struct request *request = context;
     const struct outgoing *out = request->state;
+    const char *name = request->session.username;
 
     if (answer->err != ERR_NONE) {
         request_reply_error(request, answer->err);
         return;
     }
-    write_message(&request->out, answer->seq, out->text, request->session.user_id, request->room_id,
+    write_message(&request->out, answer->seq, out->text, request->session.user_id,
+                  (struct span){(const uint8_t *)name, strlen(name)}, request->room_id,
                   answer->created_at_us);
     strbuf_add_str(&request->out,
                    answer->duplicate ? ",\"duplicate\":true}" : ",\"duplicate\":false}");

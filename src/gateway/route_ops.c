@@ -20,6 +20,7 @@ void index_start(struct request *request)
 {
     const char *accept = request_header(request, "Accept");
 
+    request_add_header(request, "Vary", "Accept");
     if (accept != NULL && strstr(accept, "text/html") != NULL && serve(request, "/index.html"))
         return;
     strbuf_add_str(&request->out, "{\"name\":\"Banter\",\"version\":\"" BANTER_VERSION "\"}");

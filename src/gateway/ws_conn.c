@@ -442,6 +442,8 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason)
     list_remove(&conn->wheel_node);
     list_push_back(&conn->set->closing, &conn->wheel_node);
     watch(conn);
+    if (ws_message_waiting(&conn->message) > 0)
+        event_active(&conn->event, EV_READ, 0); /* their close may be among it */
 }
 
 void ws_conn_pause(struct ws_conn *conn)

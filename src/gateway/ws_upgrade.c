@@ -33,7 +33,8 @@ static char *joined_header(const struct request *request, const char *name)
             continue;
         if (found)
             strbuf_add_str(&value, ", ");
-        strbuf_add_str(&value, header->value);
+        /* evhttp leaves a tab that may stand before the value (RFC 9110, 5.5). */
+        strbuf_add_str(&value, header->value + strspn(header->value, " \t"));
         found = true;
     }
     if (!found)

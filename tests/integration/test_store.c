@@ -502,8 +502,8 @@ static void test_pages_of_messages(void **state)
     assert_messages(db, 5, (struct store_page){.limit = 100}, "3 4 5 7 8 9 10");
     assert_messages(db, 5, (struct store_page){.limit = 3, .before = 8}, "4 5 7");
     assert_messages(db, 5, (struct store_page){.limit = 3, .before = 3}, "");
-    assert_messages(db, 5, (struct store_page){.limit = 3, .after = 4}, "5 7 8");
-    assert_messages(db, 5, (struct store_page){.limit = 3, .after = 10}, "");
+    assert_messages(db, 5, (struct store_page){.limit = 3, .forward = true, .after = 4}, "5 7 8");
+    assert_messages(db, 5, (struct store_page){.limit = 3, .forward = true, .after = 10}, "");
     assert_messages(db, 4, (struct store_page){.limit = 3}, "");
 }
 

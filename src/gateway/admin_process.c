@@ -1,0 +1,33 @@
+#include "gateway/admin_process.h"
+
+#include "common/admin.h"
+#include "common/log.h"
+
+#include <event2/event.h>
+#include <signal.h>
+
+static void on_signal(void *context)
+{
+    loop_stop(context);
+}
+
+int admin_process_run(const struct settings *settings, const struct metrics_slot *slots,
+                      size_t count)
+{
+    struct loop *loop = loop_create();
+    struct loop_watch *on_term = loop_signal_create(loop, SIGTERM, on_signal, loop);
+    struct loop_watch *on_int = loop_signal_create(loop, SIGINT, on_signal, loop);
+    enum log_level level = LOG_INFO;
+    struct admin *admin;
+
+    if (log_level_parse(settings->log_level, &level))
+        log_init("gateway.admin", level);
+    admin = admin_create(loop, settings->admin_listen, 0, slots, count);
+    loop_run(loop); /* without a port, too: the master would only start another */
+    admin_destroy(&admin);
+    loop_watch_destroy(&on_term);
+    loop_watch_destroy(&on_int);
+    loop_destroy(&loop);
+    libevent_global_shutdown();
+    return 0;
+}
