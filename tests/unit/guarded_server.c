@@ -155,7 +155,6 @@ static void on_request(struct evhttp_request *req, void *context)
     const char *path = evhttp_request_get_uri(req);
     struct evbuffer *body = evhttp_request_get_input_buffer(req);
     server->handled++;
-    server->body_bytes += evbuffer_get_length(body);
     if (strcmp(path, "/echo") == 0) {
         size_t len = evbuffer_get_length(body);
         reply_text(req, 200, evbuffer_pullup(body, -1), len);

@@ -28,7 +28,6 @@ struct server {
     int null_fd;
     int fds_before;
     unsigned handled;
-    size_t body_bytes;
     unsigned gone;       /* clients that left before a late answer */
     struct taken *taken; /* sockets taken over from evhttp */
 };
