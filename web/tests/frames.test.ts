@@ -43,10 +43,9 @@ test('what is no frame is unknown, never an exception', () => {
 })
 
 test('presence, acknowledgements and errors', () => {
-  expect(parse({ type: 'user_activity', user_id: 2, username: 'b', action: 'left' })).toEqual({
+  expect(parse({ type: 'user_activity', room_id: 7, user_id: 2, action: 'left' })).toEqual({
     kind: 'activity',
     userId: 2,
-    username: 'b',
     online: false,
   })
   expect(parse({ type: 'ack', client_id: 'x', id: 5 })).toEqual({

@@ -50,13 +50,13 @@ test('rows: a day line, names only where the sender changes or time passed', () 
 test('presence news that comes while the list is under way counts for more', () => {
   const members = new Members()
   members.listRequested()
-  members.activity(2, 'b', true)
+  members.activity(2, true)
   members.listArrived([
     { id: 1, username: 'a', is_online: true },
     { id: 2, username: 'b', is_online: false },
   ])
   expect(members.sorted.map((member) => member.online)).toEqual([true, true])
-  members.activity(1, 'a', false)
+  members.activity(1, false)
   expect(members.sorted.map((member) => member.username)).toEqual(['b', 'a'])
   members.presenceUnknown([])
   expect(members.sorted.map((member) => member.online)).toEqual([null, null])

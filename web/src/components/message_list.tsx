@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals'
-import { useLayoutEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks'
 import type { OpenRoom } from '../state/open_room'
 import { rowsOf } from '../state/rows'
 import { isMe } from '../state/session'
@@ -42,6 +42,17 @@ export function MessageList({ room }: { room: OpenRoom }) {
     } else if (isAtEnd.current) toEnd()
     else hasNews.value = true
   }, [version, shown.value])
+
+  // Who reads the end stays there when the room for it changes: a keyboard, the list of members.
+  useEffect(() => {
+    const element = scroller.current
+    if (!element) return
+    const observer = new ResizeObserver(() => {
+      if (isAtEnd.current) toEnd()
+    })
+    observer.observe(element)
+    return () => observer.disconnect()
+  }, [])
 
   // One's own message is to be seen, wherever one was reading.
   useLayoutEffect(() => {

@@ -13,7 +13,7 @@ export interface LogEvent {
 
 export type Frame =
   | { kind: 'event'; event: LogEvent }
-  | { kind: 'activity'; userId: number; username: string | null; online: boolean }
+  | { kind: 'activity'; userId: number; online: boolean }
   | { kind: 'ack'; clientId: string; id: number }
   | { kind: 'error'; clientId: string | null; code: string; message: string; temporary: boolean }
   | { kind: 'subscribed'; head: number; epoch: number | null; recovered: boolean }
@@ -60,7 +60,6 @@ export function parseFrame(data: unknown): Frame {
       return {
         kind: 'activity',
         userId: count(fields.user_id) ?? 0,
-        username: text(fields.username),
         online: fields.action === 'joined',
       }
     case 'ack':

@@ -50,11 +50,10 @@ export class Members {
     this.news = null
   }
 
-  activity(id: number, username: string | null, online: boolean): void {
+  activity(id: number, online: boolean): void {
     this.news?.set(id, online)
     const member = this.list.get(id)
     if (member) member.online = online
-    else if (online && username !== null) this.list.set(id, { id, username, online })
   }
 
   joined(id: number, username: string | null): void {

@@ -188,7 +188,7 @@ export class OpenRoom {
         this.eventArrived(frame.event)
         break
       case 'activity':
-        this.members.activity(frame.userId, frame.username, frame.online)
+        this.members.activity(frame.userId, frame.online)
         this.membersVersion.value++
         break
       case 'ack':
