@@ -35,13 +35,14 @@ struct housekeeping {
     struct housekeeping_calls calls;
     struct pool *pool;
     struct loop_timer *timer;
-    unsigned round;
+    unsigned rounds; /* that were complete: a full sweep that failed is the next one again */
     bool under_way;
     atomic_bool stopped;
 
     /* The round's. */
     uint64_t owned;
     bool full;
+    bool complete;
     struct member expels[EXPELS_MAX];
     size_t expel_count;
 };
@@ -129,10 +130,11 @@ static void run(struct pool_job *job, struct db *db)
 {
     struct housekeeping *keeping = CONTAINER_OF(job, struct housekeeping, job);
 
-    if (find_expels(keeping, db) == ERR_NONE && purge_rooms(keeping, db) == ERR_NONE &&
-        purge_sessions(keeping, db) == ERR_NONE)
-        return;
-    log_warn("housekeeping.incomplete", "round=%u", keeping->round);
+    keeping->complete = find_expels(keeping, db) == ERR_NONE &&
+                        purge_rooms(keeping, db) == ERR_NONE &&
+                        purge_sessions(keeping, db) == ERR_NONE;
+    if (!keeping->complete)
+        log_warn("housekeeping.incomplete", "full=%d", keeping->full);
 }
 
 /* ---- on the loop ------------------------------------------------------------------------------*/
@@ -175,6 +177,8 @@ static void done(struct pool_job *job)
         expel(keeping, &keeping->expels[i]);
     if (keeping->expel_count > 0)
         log_info("housekeeping.expelled", "members=%zu", keeping->expel_count);
+    if (keeping->complete)
+        keeping->rounds++;
     loop_timer_start(keeping->timer, INTERVAL_MS);
 }
 
@@ -183,14 +187,13 @@ static void begin_round(void *context)
     struct housekeeping *keeping = context;
 
     keeping->owned = keeping->calls.owned(keeping->calls.context);
-    keeping->full = keeping->round % FULL_SWEEP_EVERY == 0;
+    keeping->full = keeping->rounds % FULL_SWEEP_EVERY == 0;
     keeping->expel_count = 0;
-    if (keeping->owned != 0 && pool_submit(keeping->pool, &keeping->job)) {
+    keeping->complete = false;
+    if (keeping->owned != 0 && pool_submit(keeping->pool, &keeping->job))
         keeping->under_way = true;
-        keeping->round++;
-    } else {
+    else
         loop_timer_start(keeping->timer, FIRST_MS);
-    }
 }
 
 struct housekeeping *housekeeping_create(struct loop *loop, struct pool *pool,
