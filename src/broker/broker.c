@@ -3,7 +3,6 @@
 #include "broker/housekeeping.h"
 #include "broker/intake.h"
 #include "broker/leases.h"
-#include "broker/ops.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/db.h"
@@ -41,7 +40,7 @@ struct broker {
     struct pool *pool;
     struct leases *leases;
     struct housekeeping *housekeeping;
-    struct ops *ops; /* NULL: metrics are served nowhere */
+    struct admin *admin; /* NULL: metrics are served nowhere */
     struct loop_timer *presence_timer;
     struct loop_watch *signals[2];
     uint64_t owned;
@@ -269,22 +268,6 @@ static void start_pool(struct broker *broker)
     broker->housekeeping = housekeeping_create(broker->loop, broker->pool, &keeping);
 }
 
-/* At the port after the gateway's; a broker is no worse for being unable to serve them. */
-static void start_ops(struct broker *broker)
-{
-    const char *address = broker->settings->admin_listen;
-    const char *error = "no port is after it";
-    char host[256];
-    uint16_t port;
-
-    if (address[0] == '\0')
-        return;
-    if (settings_split_address(address, host, sizeof(host), &port) && port < UINT16_MAX)
-        broker->ops = ops_create(broker->loop, host, (uint16_t)(port + 1), &error);
-    if (broker->ops == NULL)
-        log_warn("broker.no_metrics", "after=%s error=\"%s\"", address, error);
-}
-
 static void start(struct broker *broker)
 {
     const struct settings *settings = broker->settings;
@@ -299,7 +282,7 @@ static void start(struct broker *broker)
     open_sockets(broker, epoch);
     bind_sockets(broker);
     start_pool(broker);
-    start_ops(broker);
+    broker->admin = admin_create(broker->loop, settings->admin_listen, 1, metrics_current, 1);
     broker->presence_timer = loop_timer_create(broker->loop, tick_presence, broker);
     loop_timer_start_periodic(broker->presence_timer, PRESENCE_TICK_MS);
     broker->signals[0] = loop_signal_create(broker->loop, SIGTERM, on_signal, broker);
@@ -329,7 +312,7 @@ static void stop(struct broker *broker)
     loop_watch_destroy(&broker->signals[1]);
     loop_watch_destroy(&broker->signals[0]);
     loop_timer_destroy(&broker->presence_timer);
-    ops_destroy(&broker->ops);
+    admin_destroy(&broker->admin);
     pool_destroy(&broker->pool);
     writers_destroy(&broker->writers);
     leases_release(broker->leases);

@@ -21,20 +21,33 @@ struct admin {
     size_t count;
 };
 
+static void reply(struct evhttp_request *request, const char *type, struct strbuf *text)
+{
+    struct evbuffer *body = evbuffer_new();
+
+    CHECK(body != NULL);
+    evbuffer_add(body, text->data, text->len);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
+    evhttp_send_reply(request, 200, "OK", body);
+    evbuffer_free(body);
+    strbuf_fini(text);
+}
+
 static void on_metrics(struct evhttp_request *request, void *context)
 {
     const struct admin *admin = context;
-    struct evbuffer *body = evbuffer_new();
     struct strbuf text = STRBUF_EMPTY;
 
-    CHECK(body != NULL);
     metrics_write(admin->slots, admin->count, &text);
-    evbuffer_add(body, text.data, text.len);
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
-                      "text/plain; version=0.0.4; charset=utf-8");
-    evhttp_send_reply(request, 200, "OK", body);
-    evbuffer_free(body);
-    strbuf_fini(&text);
+    reply(request, "text/plain; version=0.0.4; charset=utf-8", &text);
+}
+
+static void on_health(struct evhttp_request *request, void *context ATTR_UNUSED)
+{
+    struct strbuf text = STRBUF_EMPTY;
+
+    strbuf_add_str(&text, "{\"status\":\"healthy\"}");
+    reply(request, "application/json", &text);
 }
 
 struct admin *admin_create(struct loop *loop, const char *address, uint16_t port_offset,
@@ -56,6 +69,7 @@ struct admin *admin_create(struct loop *loop, const char *address, uint16_t port
     evhttp_set_timeout(admin->http, TIMEOUT_S);
     evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET);
     evhttp_set_cb(admin->http, "/metrics", on_metrics, admin);
+    evhttp_set_cb(admin->http, "/health", on_health, admin);
     port = (uint16_t)(port + (port != 0 ? port_offset : 0));
     if (evhttp_bind_socket(admin->http, host, port) == 0) {
         log_info("admin.ready", "listen=%s:%u", host, port);

@@ -1,5 +1,6 @@
 /*
- * admin.h: a process's metrics over HTTP, for Prometheus: GET /metrics, on an address of its own.
+ * admin.h: a process's metrics over HTTP, for Prometheus: GET /metrics, and GET /health while the
+ * process lives, on an address of its own.
  *
  * Not for clients: it has no guard and no limits, so it listens on loopback unless told otherwise.
  */
