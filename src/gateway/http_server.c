@@ -7,6 +7,7 @@
 #include "common/settings.h"
 #include "gateway/assets.h"
 #include "gateway/http_guard_conn.h"
+#include "gateway/http_target.h"
 #include "gateway/query.h"
 #include "gateway/request.h"
 #include "gateway/routes.h"
@@ -126,7 +127,7 @@ static void start_route(struct request *request)
 static struct request *create_request(struct http_server *server, struct evhttp_request *ev)
 {
     struct request *request = mem_alloc(sizeof(*request));
-    const char *uri = evhttp_request_get_uri(ev);
+    const char *uri = http_target_origin(evhttp_request_get_uri(ev));
     const char *question = strchr(uri, '?');
 
     request->services = server->services;
@@ -160,7 +161,7 @@ static void on_request(struct evhttp_request *ev, void *context)
 {
     struct http_server *server = context;
     struct request *request = create_request(server, ev);
-    const char *uri = evhttp_request_get_uri(ev);
+    const char *uri = http_target_origin(evhttp_request_get_uri(ev));
     const char *method = method_name(evhttp_request_get_command(ev));
     struct span path = {(const uint8_t *)uri, strcspn(uri, "?#")};
     char allow[ROUTES_ALLOW_SIZE];
