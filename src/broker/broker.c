@@ -3,6 +3,7 @@
 #include "broker/housekeeping.h"
 #include "broker/intake.h"
 #include "broker/leases.h"
+#include "common/admin.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/db.h"
