@@ -269,10 +269,10 @@ static void deliver_ephemeral(struct room *room)
         for (uint32_t m = 0; m < room->member_count; m++) {
             struct subscription *sub = room->members[m];
 
-            /* Only for who is live: it tells of now. Losing one is harmless. */
             if (!sub->started || sub->ended)
                 continue;
-            if (sub->cursor.next <= room->log.head || sub->ops->full(sub))
+            /* Losing one is harmless: it is the first thing that a slow reader does without. */
+            if (sub->lagging || sub->ops->full(sub))
                 metrics_add(METRIC_EPHEMERAL_SHED, 1);
             else
                 sub->ops->deliver(sub, room->ephemeral[i]);
