@@ -36,7 +36,6 @@ describe('options', () => {
       assert.equal(code, 0, stderr);
       for (const name of names) {
         assert.match(stdout, new RegExp(`BANTER_${name}\\b`), `${program} ${name}`);
-        assert.match(stdout, new RegExp(`--${name.toLowerCase().replaceAll('_', '-')}\\b`));
       }
       assert.doesNotMatch(stdout, new RegExp(`BANTER_${absent}\\b`));
     }
@@ -333,8 +332,7 @@ describe('migrations', () => {
       stack.expectedDead.add(broker);
       const exit = await poll('the broker to refuse', () => broker.exit, { timeoutMs: 30_000 });
       assert.ok(exit.code > 0 && exit.code < 99, JSON.stringify(exit));
-      assert.match(broker.output(), /999/);
-      assert.match(broker.output(), /newer/i);
+      assert.match(broker.output(), /schema 999.*update the program/);
     });
   });
 });

@@ -31,7 +31,8 @@ describe("the original's session", () => {
     const registered = await curl('POST', '/api/register', { json: ada });
     assert.equal(registered.status, 200);
     assert.deepEqual(registered.body, { id: registered.body.id, username: 'ada', email: 'ada@example.org' });
-    assert.equal((await curl('POST', '/api/register', { json: bob })).status, 200);
+    const second = await curl('POST', '/api/register', { json: bob });
+    assert.equal(second.status, 200);
     assert.equal((await curl('POST', '/api/register', { json: ada })).status, 400);
 
     const login = async ({ username, password }) => {
@@ -76,7 +77,7 @@ describe("the original's session", () => {
       look();
     }));
     const [adaSocket, bobSocket] = [await connect(adaToken), await connect(bobToken)];
-    await heard(adaSocket, (frame) => frame.type === 'user_activity' && frame.action === 'joined' && frame.username === 'bob');
+    await heard(adaSocket, (frame) => frame.type === 'user_activity' && frame.action === 'joined' && frame.user_id === second.body.id);
     adaSocket.send(JSON.stringify({ text: 'Hello, everyone!' }));
     const message = await heard(bobSocket, (frame) => frame.type === 'new_message');
     assert.equal(message.text, 'Hello, everyone!');

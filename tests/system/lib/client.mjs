@@ -363,8 +363,9 @@ export async function socketOnEachWorker(stack, connect, gateway = 0) {
 
 // --- the reliable roles -------------------------------------------------------------------------
 
-// How long to wait before connecting again: short, jittered.
-const backOff = () => delay(20 + Math.random() * 100);
+// How long to wait before connecting again: short, jittered. It does not keep the process alive: a
+// role that a failed test left behind ends with it.
+const backOff = () => delay(20 + Math.random() * 100, undefined, { ref: false });
 
 // Stays connected to a room from `since` on, whatever is killed, and records every event of the
 // log. That they come gap-free, once and in order is asserted at each.
