@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import {
   Api, Socket, TIMESTAMP, assertEnvelope, makeRoom, socketOnEachWorker, uniqueName,
 } from './lib/client.mjs';
-import { startStack } from './lib/stack.mjs';
+import { startStack, withStack } from './lib/stack.mjs';
 
 for (const workers of [1, 4]) {
   describe(`WebSocket, workers: ${workers}`, () => {
@@ -395,8 +395,7 @@ for (const workers of [1, 4]) {
 
 describe('WebSocket ping', () => {
   it('pings, and closes who does not answer', async () => {
-    const stack = await startStack({ env: { ping_ms: 300 } });
-    try {
+    await withStack({ env: { ping_ms: 300 } }, async (stack) => {
       const { owner, room } = await makeRoom(new Api(stack.url), 0);
       const awake = await Socket.open(stack.url, room.id, owner.token);
       const { openRawSocket, OPCODE } = await import('./lib/raw.mjs');
@@ -408,8 +407,6 @@ describe('WebSocket ping', () => {
       assert.ok(awake.isOpen, 'who answers stays');
       await awake.say('awake');
       await awake.end();
-    } finally {
-      await stack.stop();
-    }
+    });
   });
 });

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Api, Follower, ReliableSender, assertAllInHistory, makeRoom } from './lib/client.mjs';
-import { startStack } from './lib/stack.mjs';
+import { withStack } from './lib/stack.mjs';
 import { delay, poll } from './lib/wait.mjs';
 
 const SENDERS = 8;
@@ -37,15 +37,7 @@ for (const workers of [1, 4]) {
   describe(`kill -9, workers: ${workers}`, () => {
     for (const { name, kills } of stories) {
       it(name, async () => {
-        const stack = await startStack({ workers, env: { command_timeout_ms: 4_000 } });
-        let failed = true;
-        try {
-          await story(stack, kills);
-          failed = false;
-        } finally {
-          if (failed) await stack.discard();
-          else await stack.stop();
-        }
+        await withStack({ workers, env: { command_timeout_ms: 4_000 } }, (stack) => story(stack, kills));
       });
     }
   });

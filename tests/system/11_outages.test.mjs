@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Api, Socket, assertError, makeRoom, uniqueName } from './lib/client.mjs';
-import { startStack } from './lib/stack.mjs';
+import { startStack, withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
 const TEMPORARY = ['database_unavailable', 'broker_unavailable', 'outcome_unknown', 'overloaded'];
@@ -205,8 +205,7 @@ for (const workers of [1, 4]) {
     });
 
     it('logs out without the broker, and its sockets close all the same', async () => {
-      const brief = await startStack({ workers, env: { session_check_ms: 1_000 } });
-      try {
+      await withStack({ workers, env: { session_check_ms: 1_000 } }, async (brief) => {
         const { room: here, members: [user] } = await makeRoom(new Api(brief.url), 1);
         const sockets = await Promise.all(
           Array.from({ length: 2 * workers }, () => Socket.open(brief.url, here.id, user.token)),
@@ -220,9 +219,7 @@ for (const workers of [1, 4]) {
         }
         await brief.startBroker();
         await brief.waitReady();
-      } finally {
-        await brief.stop();
-      }
+      });
     });
 
     it('a broker that hangs for a while loses nothing', async () => {

@@ -8,23 +8,11 @@ import { binary, SLOW } from './lib/env.mjs';
 import { run } from './lib/process.mjs';
 import { isAlive } from './lib/procfs.mjs';
 import { RawConnection } from './lib/raw.mjs';
-import { startStack } from './lib/stack.mjs';
+import { withStack } from './lib/stack.mjs';
 import { delay, poll } from './lib/wait.mjs';
 
 const clean = { PATH: process.env.PATH, ASAN_OPTIONS: 'exitcode=99', UBSAN_OPTIONS: 'halt_on_error=1:exitcode=99' };
 const start = (program, args = [], env = {}) => run(binary(program), args, { env: { ...clean, ...env } });
-
-async function withStack(options, story) {
-  const stack = await startStack(options);
-  let failed = true;
-  try {
-    await story(stack, new Api(stack.url));
-    failed = false;
-  } finally {
-    if (failed) await stack.discard();
-    else await stack.stop();
-  }
-}
 
 describe('options', () => {
   it('--help prints every setting with its unit, default and meaning', async () => {
@@ -100,7 +88,8 @@ describe('options', () => {
 
 describe('workers', () => {
   it('a killed worker is replaced, and the others serve on', async () => {
-    await withStack({ workers: 3 }, async (stack, api) => {
+    await withStack({ workers: 3 }, async (stack) => {
+      const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
       const before = stack.workers();
       assert.equal(before.length, 3);
@@ -115,7 +104,8 @@ describe('workers', () => {
   });
 
   it('connections to a dead worker wait for its successor', async () => {
-    await withStack({ workers: 1 }, async (stack, api) => {
+    await withStack({ workers: 1 }, async (stack) => {
+      const api = new Api(stack.url);
       const worker = stack.workers()[0];
       process.kill(worker, 'SIGSTOP');
       const waiting = Array.from({ length: 5 }, () => api.get('/health'));
@@ -128,7 +118,8 @@ describe('workers', () => {
   });
 
   it('a worker that dies again and again is started ever more slowly', async () => {
-    await withStack({ workers: 1 }, async (stack, api) => {
+    await withStack({ workers: 1 }, async (stack) => {
+      const api = new Api(stack.url);
       let kills = 0;
       const until = Date.now() + 4_000;
       let last = 0;
@@ -149,7 +140,8 @@ describe('workers', () => {
   });
 
   it('a master that is killed leaves no worker that serves on', async () => {
-    await withStack({ workers: 2 }, async (stack, api) => {
+    await withStack({ workers: 2 }, async (stack) => {
+      const api = new Api(stack.url);
       const workers = await stack.killGateway();
       await poll('the workers to end', () => workers.every((pid) => !isAlive(pid)), { timeoutMs: 20_000 });
       await stack.startGateway();
@@ -161,7 +153,8 @@ describe('workers', () => {
 
 describe('SIGTERM', () => {
   it('closes the sockets with 1012, spread over the drain time, and leaves nothing behind', async () => {
-    await withStack({ workers: 2, env: { drain_ms: 3_000 } }, async (stack, api) => {
+    await withStack({ workers: 2, env: { drain_ms: 3_000 } }, async (stack) => {
+      const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
       const sockets = await Promise.all(
         Array.from({ length: 60 }, () => Socket.open(stack.url, room.id, owner.token)),
@@ -187,7 +180,8 @@ describe('SIGTERM', () => {
 
   it('finishes the requests that it has', async () => {
     // A login that takes long: the answer must come although the end has begun.
-    await withStack({ workers: 1, env: { scrypt_log2n: 17, drain_ms: 5_000 } }, async (stack, api) => {
+    await withStack({ workers: 1, env: { scrypt_log2n: 17, drain_ms: 5_000 } }, async (stack) => {
+      const api = new Api(stack.url);
       const user = await api.register();
       const gateway = stack.gateways[0];
       const login = api.post('/api/login', { username: user.username, password: user.password }, { timeoutMs: 30_000 });
@@ -245,8 +239,9 @@ describe('SIGTERM', () => {
 
 describe('side by side', () => {
   it('two stacks on one machine know nothing of each other', async () => {
-    await withStack({ workers: 2 }, async (one, apiOne) => {
-      await withStack({ workers: 2 }, async (two, apiTwo) => {
+    await withStack({ workers: 2 }, async (one) => {
+      await withStack({ workers: 2 }, async (two) => {
+        const [apiOne, apiTwo] = [new Api(one.url), new Api(two.url)];
         const here = await makeRoom(apiOne, 0);
         const there = await makeRoom(apiTwo, 0);
         assert.equal(here.room.id, there.room.id, 'both count from the beginning');
@@ -281,8 +276,7 @@ describe('side by side', () => {
   });
 
   it('a gateway that starts before its broker and its database waits for them', async () => {
-    const stack = await startStack({ workers: 2, ready: false });
-    try {
+    await withStack({ workers: 2, ready: false }, async (stack) => {
       await stack.killBroker();
       await stack.database.kill();
       assert.deepEqual(await stack.gateways[0].end('SIGTERM', 30_000), { code: 0, signal: null });
@@ -294,15 +288,24 @@ describe('side by side', () => {
       await stack.database.start();
       await stack.waitReady();
       await makeRoom(api, 1);
-    } finally {
-      await stack.stop();
-    }
+    });
+  });
+
+  it('a gateway that is told to stop before its workers are ready just stops', async () => {
+    await withStack({ workers: 4 }, async (stack) => {
+      for (let i = 0; i < 5; i += 1) {
+        assert.deepEqual(await stack.gateways[0].end('SIGTERM'), { code: 0, signal: null });
+        const gateway = await stack.startGateway();
+        await poll('the master', () => gateway.output().split('event=master.ready').length > i + 2, { everyMs: 1 });
+      }
+    });
   });
 });
 
 describe('migrations', () => {
   it('four brokers that start together apply each migration once', async () => {
-    await withStack({ brokers: 4, workers: 1 }, async (stack, api) => {
+    await withStack({ brokers: 4, workers: 1 }, async (stack) => {
+      const api = new Api(stack.url);
       const rows = await stack.database.query('SELECT version, COUNT(*) FROM schema_migrations GROUP BY version ORDER BY version');
       assert.ok(rows.length >= 1);
       rows.forEach(([version, count], i) => assert.deepEqual([version, count], [String(i + 1), '1']));

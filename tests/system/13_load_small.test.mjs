@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { BIN_DIR, SLOW, VALGRIND } from './lib/env.mjs';
 import { openFiles, residentBytes } from './lib/procfs.mjs';
-import { startStack } from './lib/stack.mjs';
+import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
 const SOCKETS = 2_000;
@@ -15,8 +15,7 @@ const BYTES_PER_SOCKET = 16 * 1024;
 
 describe('many sockets', () => {
   it(`${SOCKETS} idle sockets live, hear, and leave nothing behind`, async () => {
-    const stack = await startStack({ workers: 2, env: { ping_ms: 2_000 } });
-    try {
+    await withStack({ workers: 2, env: { ping_ms: 2_000 } }, async (stack) => {
       const { owner, room } = await makeRoom(new Api(stack.url), 0);
       const workers = stack.workers();
       const memory = () => workers.reduce((sum, pid) => sum + residentBytes(pid), 0);
@@ -45,8 +44,6 @@ describe('many sockets', () => {
       await warm.say('still here');
       await warm.end();
       assert.deepEqual(stack.workers(), workers);
-    } finally {
-      await stack.stop();
-    }
+    });
   });
 });

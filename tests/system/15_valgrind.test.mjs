@@ -5,14 +5,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Api, Follower, Socket, assertError, makeRoom } from './lib/client.mjs';
 import { encodeFrame, rawRequest } from './lib/raw.mjs';
-import { startStack } from './lib/stack.mjs';
+import { withStack } from './lib/stack.mjs';
 
 describe('a short session', () => {
   it('touches every part and leaves nothing behind', async () => {
-    const stack = await startStack({
+    await withStack({
       workers: 2, env: { ping_ms: 5_000, command_timeout_ms: 60_000, worker_timeout_ms: 60_000, lease_ms: 60_000 },
-    });
-    try {
+    }, async (stack) => {
       const api = new Api(stack.url);
       const { owner, room, members: [one, two] } = await makeRoom(api, 2);
       const base = `/api/chat/rooms/${room.id}`;
@@ -46,8 +45,6 @@ describe('a short session', () => {
       assert.equal((await sockets[0].waitClosed()).code, 1008);
       follower.stopped = true;
       await follower.running;
-    } finally {
-      await stack.stop();
-    }
+    });
   });
 });

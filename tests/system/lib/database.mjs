@@ -30,7 +30,16 @@ export class Database {
       timeoutMs: 90_000,
     });
     if (code !== 0) throw new Error(`MariaDB does not start:\n${stdout}${stderr}`);
-    this.pid = Number(fs.readFileSync(path.join(this.dir, 'mariadb.pid'), 'utf8'));
+    this.pid = this.readPid();
+  }
+
+  // 0 if it never ran or was stopped.
+  readPid() {
+    try {
+      return Number(fs.readFileSync(path.join(this.dir, 'mariadb.pid'), 'utf8'));
+    } catch {
+      return 0;
+    }
   }
 
   async stop() {
@@ -40,8 +49,8 @@ export class Database {
   }
 
   async kill() {
-    if (!this.pid || !isAlive(this.pid)) return;
-    const { pid } = this;
+    const pid = this.pid || this.readPid();
+    if (!pid || !isAlive(pid)) return;
     process.kill(pid, 'SIGKILL');
     await poll('MariaDB to be dead', () => !isAlive(pid));
     this.pid = 0;

@@ -247,7 +247,8 @@ export class Stack {
     }
     await this.database.kill();
     keepLogs(this);
-    fs.rmSync(this.dir, { recursive: true, force: true });
+    // A database that a failed test was just starting may still write.
+    fs.rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
@@ -284,6 +285,18 @@ export async function startStack({
     await stack.discard();
     throw error;
   }
+}
+
+// Starts a stack, tells the story, and stops it; a story that fails is what is reported.
+export async function withStack(options, story) {
+  const stack = await startStack(options);
+  try {
+    await story(stack);
+  } catch (error) {
+    await stack.discard().catch(() => {});
+    throw error;
+  }
+  await stack.stop();
 }
 
 // Logs of stacks that have ended. They are only of interest if a test fails, which is known when
