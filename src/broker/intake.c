@@ -212,6 +212,11 @@ void intake_receive(void *context, const uint8_t *data, size_t len)
         presence_hub_heartbeat(intake->options.presence, &message.heartbeat, intake->owned,
                                clock_mono_ms());
         break;
+    case BUS_TYPING:
+        /* What a worker says ends up in clients' frames: it must be text. */
+        if (utf8_valid(message.typing.username.data, message.typing.username.len))
+            publisher_typing(intake->options.publisher, &message.typing);
+        break;
     default:
         on_bad_message(intake, len); /* what only brokers say */
     }

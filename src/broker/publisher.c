@@ -268,6 +268,24 @@ void publisher_activity(struct publisher *publisher, uint64_t room_id, uint64_t 
                     });
 }
 
+void publisher_typing(struct publisher *publisher, const struct bus_typing *typing)
+{
+    strbuf_reset(&publisher->json);
+    strbuf_printf(&publisher->json,
+                  "{\"type\":\"typing\",\"room_id\":%llu,\"user_id\":%llu,"
+                  "\"username\":",
+                  (unsigned long long)typing->room_id, (unsigned long long)typing->user_id);
+    json_write_string(&publisher->json, typing->username);
+    strbuf_add_char(&publisher->json, '}');
+    send(publisher, &(struct bus_message){
+                        .topic = BUS_TOPIC_ROOM,
+                        .topic_id = typing->room_id,
+                        .type = BUS_EPHEMERAL,
+                        .ephemeral = {typing->room_id, EPHEMERAL_TYPING, typing->user_id,
+                                      json_span(publisher)},
+                    });
+}
+
 void publisher_presence_list(struct publisher *publisher, uint64_t worker_id,
                              const struct bus_presence_list *list)
 {

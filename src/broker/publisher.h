@@ -48,6 +48,8 @@ void publisher_revoke(struct publisher *publisher, const struct bus_revoke *revo
 /* user_activity: the user's first socket in the room, anywhere, or the end of the last one. */
 void publisher_activity(struct publisher *publisher, uint64_t room_id, uint64_t user_id,
                         bool joined);
+/* typing: the user is writing in the room. The name is valid UTF-8. */
+void publisher_typing(struct publisher *publisher, const struct bus_typing *typing);
 void publisher_presence_list(struct publisher *publisher, uint64_t worker_id,
                              const struct bus_presence_list *list);
 void publisher_resync(struct publisher *publisher, uint64_t worker_id, uint32_t shard);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ATTR_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define ATTR_NORETURN          __attribute__((noreturn))
@@ -25,5 +26,13 @@ struct span {
     const uint8_t *data;
     size_t len;
 };
+
+/* Whether the bytes are exactly this text. */
+static inline bool span_is(struct span span, const char *text)
+{
+    size_t len = strlen(text);
+
+    return span.len == len && memcmp(span.data, text, len) == 0;
+}
 
 #endif

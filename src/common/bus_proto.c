@@ -13,6 +13,7 @@ static enum bus_topic topic_of(enum bus_type type)
     case BUS_COMMAND:
     case BUS_PRESENCE:
     case BUS_PRESENCE_QUERY:
+    case BUS_TYPING:
         return BUS_TOPIC_SHARD;
     case BUS_HEARTBEAT:
         return BUS_TOPIC_PULSE;
@@ -246,6 +247,11 @@ static void encode_fields(const struct bus_message *message, struct strbuf *buf)
         wire_write_u64(buf, message->revoke.user_id);
         wire_write_span16(buf, message->revoke.token_hash);
         break;
+    case BUS_TYPING:
+        wire_write_u64(buf, message->typing.room_id);
+        wire_write_u64(buf, message->typing.user_id);
+        wire_write_span16(buf, message->typing.username);
+        break;
     }
 }
 
@@ -306,6 +312,13 @@ static void decode_fields(struct wire_reader *in, struct bus_message *message)
     case BUS_REVOKE:
         decode_revoke(in, &message->revoke);
         break;
+    case BUS_TYPING:
+        message->typing.room_id = wire_read_u64(in);
+        message->typing.user_id = wire_read_u64(in);
+        message->typing.username = wire_read_span16(in);
+        if (message->typing.username.len > USERNAME_BYTES_MAX)
+            in->failed = true;
+        break;
     }
 }
 
@@ -324,7 +337,7 @@ bool bus_decode(const void *data, size_t len, struct bus_message *message_out)
         return false;
     if (wire_read_u8(&in) != BUS_VERSION)
         return false;
-    message_out->type = (enum bus_type)read_kind(&in, BUS_REVOKE);
+    message_out->type = (enum bus_type)read_kind(&in, BUS_TYPING);
     if (in.failed || message_out->topic != topic_of(message_out->type))
         return false;
     decode_fields(&in, message_out);

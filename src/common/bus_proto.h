@@ -11,7 +11,7 @@
  *                      have their length before them (16 bits, or 32 for text, json and lists)
  *
  * Upward (a worker's PUB to a broker's SUB):
- *   BUS_TOPIC_SHARD  + shard      COMMAND, PRESENCE, PRESENCE_QUERY
+ *   BUS_TOPIC_SHARD  + shard      COMMAND, PRESENCE, PRESENCE_QUERY, TYPING
  *   BUS_TOPIC_PULSE  + 0          HEARTBEAT, to every broker
  * Downward (a broker's XPUB to a worker's SUB):
  *   BUS_TOPIC_ROOM   + room_id    EVENT, HEAD, EPHEMERAL
@@ -53,6 +53,7 @@ enum bus_type {
     BUS_PRESENCE_LIST,
     BUS_PRESENCE_RESYNC,
     BUS_REVOKE,
+    BUS_TYPING,
 };
 
 /* What a command asks for. */
@@ -181,6 +182,13 @@ struct bus_revoke {
     struct span token_hash; /* 32 bytes, or none for every session of the user */
 };
 
+/* Upward: a user is writing; the broker tells the room with an EPHEMERAL. */
+struct bus_typing {
+    uint64_t room_id;
+    uint64_t user_id;
+    struct span username;
+};
+
 struct bus_message {
     enum bus_topic topic;
     uint64_t topic_id;
@@ -197,6 +205,7 @@ struct bus_message {
         struct bus_heartbeat heartbeat;
         struct bus_presence_resync presence_resync;
         struct bus_revoke revoke;
+        struct bus_typing typing;
     };
 };
 

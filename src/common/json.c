@@ -76,3 +76,18 @@ enum json_kind json_get(const struct json_doc *doc, const char *name, struct spa
     text_out->len = json_string_length(value);
     return JSON_IS_TEXT;
 }
+
+enum json_kind json_get_u64(const struct json_doc *doc, const char *name, uint64_t *number_out)
+{
+    json_t *value = json_object_get(doc->root, name);
+
+    if (value == NULL)
+        return JSON_IS_ABSENT;
+    if (json_is_null(value))
+        return JSON_IS_NULL;
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uint64_t)json_integer_value(value) > JSON_INTEGER_MAX)
+        return JSON_IS_OTHER;
+    *number_out = (uint64_t)json_integer_value(value);
+    return JSON_IS_NUMBER;
+}

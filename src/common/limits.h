@@ -42,6 +42,12 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 /* A message may come in this many fragments: ordinary clients send one. */
 #define WS_FRAGMENTS_MAX 128
 
+/* Rooms that one socket may hear: finding one is a walk over them. */
+#define ROOMS_PER_SOCKET_MAX 500
+/* Sends of one socket that were not answered: more than any window needs, and few enough that one
+ * client cannot fill the link. */
+#define SENDS_IN_FLIGHT_PER_SOCKET_MAX 256
+
 /* Pages of lists and of history. */
 #define PAGE_LIMIT_DEFAULT   100
 #define PAGE_LIMIT_MAX       500

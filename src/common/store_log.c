@@ -104,3 +104,20 @@ enum err store_log_epoch(struct db *db, uint64_t *epoch_out)
     *epoch_out = db_col_u64(db, 0);
     return ERR_NONE;
 }
+
+enum err store_log_audit(struct db *db, uint64_t room_id, struct store_audit *audit_out)
+{
+    enum err err = store_log_epoch(db, &audit_out->epoch);
+
+    if (err == ERR_NONE)
+        err = DB_RUN(db, "SELECT MIN(seq), MAX(seq), COUNT(*) FROM events WHERE room_id = ?",
+                     db_u64(room_id));
+    if (err != ERR_NONE)
+        return err;
+    if (!db_next(db))
+        return ERR_INTERNAL;
+    audit_out->first_seq = db_col_u64(db, 0);
+    audit_out->last_seq = db_col_u64(db, 1);
+    audit_out->count = db_col_u64(db, 2);
+    return ERR_NONE;
+}

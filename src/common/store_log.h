@@ -31,6 +31,16 @@ enum err store_log_head(struct db *db, uint64_t room_id, uint64_t *head_out) ATT
 /* The row with this dedupe key, or ERR_NO_ROW. */
 enum err store_log_find_key(struct db *db, uint64_t room_id, const uint8_t key[DEDUPE_KEY_BYTES],
                             uint64_t *seq_out, uint64_t *created_at_us_out) ATTR_MUSTCHECK;
+/* What a room's log holds; reads all of its keys. A log without holes begins at 1 and has count ==
+ * last_seq; the first two are 0 when it is empty. */
+struct store_audit {
+    uint64_t first_seq;
+    uint64_t last_seq;
+    uint64_t count;
+    uint64_t epoch;
+};
+enum err store_log_audit(struct db *db, uint64_t room_id,
+                         struct store_audit *audit_out) ATTR_MUSTCHECK;
 /* The log's epoch (meta.epoch). */
 enum err store_log_epoch(struct db *db, uint64_t *epoch_out) ATTR_MUSTCHECK;
 

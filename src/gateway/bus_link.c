@@ -255,6 +255,7 @@ static void on_downward(void *context, const uint8_t *data, size_t len)
     case BUS_PRESENCE:
     case BUS_PRESENCE_QUERY:
     case BUS_HEARTBEAT:
+    case BUS_TYPING:
         metrics_add(METRIC_BUS_BAD_MESSAGES, 1); /* upward only */
         break;
     }
@@ -436,6 +437,18 @@ void bus_link_report_presence(struct bus_link *link, uint32_t shard, bool snapsh
     message.presence.worker_id = link->worker_id;
     message.presence.snapshot = snapshot;
     message.presence.entries = (struct span){(const uint8_t *)entries->data, entries->len};
+    send_message(link, &message);
+}
+
+void bus_link_typing(struct bus_link *link, uint64_t room_id, uint64_t user_id,
+                     const char *username)
+{
+    struct bus_message message = {
+        .topic = BUS_TOPIC_SHARD, .topic_id = bus_shard(room_id), .type = BUS_TYPING};
+
+    message.typing.room_id = room_id;
+    message.typing.user_id = user_id;
+    message.typing.username = (struct span){(const uint8_t *)username, strlen(username)};
     send_message(link, &message);
 }
 

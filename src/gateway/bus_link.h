@@ -71,6 +71,10 @@ void bus_link_unsubscribe(struct bus_link *link, uint64_t room_id);
 void bus_link_report_presence(struct bus_link *link, uint32_t shard, bool snapshot,
                               const struct strbuf *entries);
 
+/* Tells the room that a user is writing; may be lost. */
+void bus_link_typing(struct bus_link *link, uint64_t room_id, uint64_t user_id,
+                     const char *username);
+
 /* Every shard has an owner. */
 bool bus_link_ready(const struct bus_link *link);
 size_t bus_link_in_flight(const struct bus_link *link);

@@ -2,299 +2,389 @@
 
 #include "common/check.h"
 #include "common/clock.h"
-#include "common/event_json.h"
-#include "common/json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/settings.h"
 #include "common/store_log.h"
 #include "common/store_rooms.h"
-#include "gateway/rooms.h"
-#include "gateway/sending.h"
-#include "gateway/sessions.h"
+#include "gateway/bus_link.h"
+#include "gateway/chat_commands.h"
 
 #include <string.h>
 
-/* Commands of one socket that may be under way: more than any window needs, and few enough that one
- * client cannot fill the link. */
-#define IN_FLIGHT_MAX 256
-
-struct chat_client {
-    struct ws_conn conn;
-    struct session_member membership;
-    struct subscription sub;
-    struct services *services;
-    uint64_t room_id;
-    uint32_t refs; /* the socket's own, and one for each job and command under way */
-    uint32_t in_flight;
-};
-
-/* The check of token and membership. */
+/* What is checked on the pool before a client may have something. */
 struct admission {
     struct pool_job job;
     struct chat_client *client;
+    bool check_session; /* else it has one */
+    bool check_room;
+    uint64_t user_id; /* of check_room without check_session */
+    struct chat_request request;
     uint8_t token_hash[DIGEST_SHA256_SIZE];
+    /* The result: */
     struct store_session session;
     uint64_t head;
+    uint64_t epoch;
     enum err err;
 };
 
-/* A send whose answer is awaited. */
-struct sent {
-    struct chat_client *client;
-    size_t client_id_len;
-    bool has_client_id;
-    char client_id[];
-};
+static const struct subscriber_ops sub_ops;
 
 static struct chat_client *of_conn(struct ws_conn *conn)
 {
     return CONTAINER_OF(conn, struct chat_client, conn);
 }
 
-static struct chat_client *of_sub(struct subscription *sub)
+static struct chat_room *of_sub(struct subscription *sub)
 {
-    return CONTAINER_OF(sub, struct chat_client, sub);
+    return CONTAINER_OF(sub, struct chat_room, sub);
 }
 
-static void unref(struct chat_client *client)
+void chat_client_ref(struct chat_client *client)
+{
+    client->refs++;
+}
+
+void chat_client_unref(struct chat_client *client)
 {
     if (--client->refs == 0)
         mem_free(client);
 }
 
-static void send_buffer(struct chat_client *client, struct strbuf *json)
+static void deliver(struct chat_client *client, struct frame *frame)
 {
-    ws_conn_send_text(&client->conn, json->data, json->len);
-    strbuf_fini(json);
+    ws_conn_send(&client->conn, client->kind == CHAT_STREAM ? frame_stream(frame) : frame);
 }
 
-/* ---- answers to sends ---- */
-
-static void add_client_id(struct strbuf *json, struct span client_id)
+void chat_client_say(struct chat_client *client, struct strbuf *out)
 {
-    if (client_id.data == NULL)
+    struct frame *frame = frame_create(WS_OP_TEXT, out->data, out->len);
+
+    deliver(client, frame);
+    frame_unref(frame);
+    strbuf_fini(out);
+}
+
+/* ---- ending ---- */
+
+static void close_with(struct chat_client *client, uint16_t code, const char *reason,
+                       enum close_verdict verdict, uint32_t after_ms)
+{
+    struct strbuf bye = STRBUF_EMPTY;
+
+    if (client->conn.state != WS_OPEN)
         return;
-    strbuf_add_str(json, ",\"client_id\":");
-    json_write_string(json, client_id);
-}
-
-static void send_error(struct chat_client *client, enum err err, const char *message,
-                       struct span client_id)
-{
-    struct strbuf json = STRBUF_EMPTY;
-
-    strbuf_printf(&json, "{\"type\":\"error\",\"code\":\"%s\",\"message\":", err_code(err));
-    json_write_string(&json, (struct span){(const uint8_t *)message, strlen(message)});
-    strbuf_add_str(&json, err_temporary(err) ? ",\"temporary\":true" : ",\"temporary\":false");
-    add_client_id(&json, client_id);
-    strbuf_add_char(&json, '}');
-    send_buffer(client, &json);
-}
-
-static void send_ack(struct chat_client *client, const struct bus_answer *answer,
-                     struct span client_id)
-{
-    struct strbuf json = STRBUF_EMPTY;
-    char iso[CLOCK_ISO_SIZE];
-
-    strbuf_add_str(&json, "{\"type\":\"ack\"");
-    add_client_id(&json, client_id);
-    strbuf_printf(&json, ",\"room_id\":%llu,\"id\":%llu,\"created_at\":\"%s\",\"duplicate\":%s}",
-                  (unsigned long long)client->room_id, (unsigned long long)answer->seq,
-                  clock_format_iso(answer->created_at_us, iso),
-                  answer->duplicate ? "true" : "false");
-    send_buffer(client, &json);
-}
-
-/* Reads on, unless this socket or the worker has as much under way as it may. */
-static void hold_or_go_on(struct chat_client *client)
-{
-    if (client->in_flight >= IN_FLIGHT_MAX || bus_link_full(client->services->link))
-        ws_conn_pause(&client->conn);
-    else
-        ws_conn_resume(&client->conn);
-}
-
-static void on_answer(void *context, const struct bus_answer *answer)
-{
-    struct sent *sent = context;
-    struct chat_client *client = sent->client;
-    struct span client_id = {sent->has_client_id ? (const uint8_t *)sent->client_id : NULL,
-                             sent->client_id_len};
-
-    client->in_flight--;
-    if (answer->err != ERR_NONE)
-        send_error(client, answer->err, err_sentence(answer->err), client_id);
-    else if (sent->has_client_id)
-        send_ack(client, answer, client_id);
-    if (client->conn.state == WS_OPEN && client->conn.paused)
-        hold_or_go_on(client);
-    mem_free(sent);
-    unref(client);
-}
-
-static void send_message(struct chat_client *client, const struct outgoing *out)
-{
-    struct sent *sent = mem_alloc(sizeof(*sent) + out->client_id.len);
-
-    sent->client = client;
-    sent->has_client_id = out->client_id.data != NULL;
-    sent->client_id_len = out->client_id.len;
-    if (out->client_id.len > 0)
-        memcpy(sent->client_id, out->client_id.data, out->client_id.len);
-    if (!sending_publish(client->services->link, client->room_id,
-                         client->membership.session->user_id, client->membership.session->username,
-                         out, on_answer, sent)) {
-        mem_free(sent);
-        send_error(client, ERR_OVERLOADED, err_sentence(ERR_OVERLOADED), out->client_id);
-        return;
+    /* A single-room socket never said hello, and its clients know no bye. */
+    if (client->kind != CHAT_SINGLE && client->membership.session != NULL) {
+        chat_frame_bye(&bye, code, reason, verdict, after_ms);
+        chat_client_say(client, &bye);
     }
-    client->in_flight++;
-    client->refs++;
+    ws_conn_close(&client->conn, code, reason);
 }
 
-static void on_message(struct ws_conn *conn, bool text, const uint8_t *data, size_t len)
+void chat_client_close(struct chat_client *client, enum close_reason reason)
 {
-    static const struct span none = {NULL, 0};
-    struct chat_client *client = of_conn(conn);
-    struct json_doc *doc = NULL;
-    struct outgoing out;
-    enum err err;
+    const struct close_row *row = close_reason_row(reason);
+    uint32_t after_ms = row->after_ms;
 
-    if (!text) {
-        send_error(client, ERR_BAD_FRAME, "Binary frames are not used; send JSON text.", none);
-        return;
+    if (row->verdict == CLOSE_NOW && after_ms > 0) {
+        uint32_t random;
+
+        digest_random(&random, sizeof(random));
+        after_ms = random % after_ms;
     }
-    if (json_parse_object(data, len, &doc) != ERR_NONE) {
-        send_error(client, ERR_BAD_FRAME, "The frame is not a JSON object.", none);
-        return;
-    }
-    err = sending_read(doc, &out);
-    if (err == ERR_NONE)
-        send_message(client, &out);
-    else
-        send_error(client, err == ERR_VALIDATION ? ERR_BAD_FRAME : err, out.problem, out.client_id);
-    json_doc_destroy(&doc);
-    hold_or_go_on(client);
+    close_with(client, row->code, row->sentence, row->verdict, after_ms);
 }
 
-/* ---- the subscription ---- */
-
-static bool sub_full(struct subscription *sub)
+static void on_session_ended(struct session_member *member)
 {
-    return of_sub(sub)->conn.state != WS_OPEN || ws_conn_full(&of_sub(sub)->conn);
+    chat_client_close(CONTAINER_OF(member, struct chat_client, membership),
+                      CLOSE_REASON_SESSION_ENDED);
+}
+
+/* The peer broke the protocol: repeating it cannot help, connecting anew can. */
+static void on_violation(struct ws_conn *conn, uint16_t code, const char *reason)
+{
+    close_with(of_conn(conn), code, reason, CLOSE_BACK_OFF, 1000);
+}
+
+static void on_unresponsive(struct ws_conn *conn)
+{
+    chat_client_close(of_conn(conn), CLOSE_REASON_UNRESPONSIVE);
+}
+
+void chat_client_drain(struct ws_conn *conn)
+{
+    chat_client_close(of_conn(conn), CLOSE_REASON_DRAINING);
+}
+
+/* ---- a room of a client ---- */
+
+static bool sub_full(struct subscription *sub, bool behind)
+{
+    struct ws_conn *conn = &of_sub(sub)->client->conn;
+
+    return conn->state != WS_OPEN || ws_conn_full(conn, behind);
 }
 
 static void sub_deliver(struct subscription *sub, struct frame *frame)
 {
-    ws_conn_send(&of_sub(sub)->conn, frame);
+    deliver(of_sub(sub)->client, frame);
 }
 
 static void sub_started(struct subscription *sub, enum cursor_resume resume,
                         const struct room_log *log)
 {
-    struct chat_client *client = of_sub(sub);
-    struct strbuf json = STRBUF_EMPTY;
+    struct chat_room *room = of_sub(sub);
+    struct strbuf out = STRBUF_EMPTY;
+    struct subscribed_frame frame = {
+        .room_id = room->room_id,
+        .head = sub->has_since ? MAX(log->head, sub->head) : sub->head,
+        .epoch = log->epoch,
+        .has_since = sub->has_since,
+        .resume = resume,
+    };
 
-    if (sub->resuming) {
-        strbuf_printf(&json,
-                      "{\"type\":\"subscribed\",\"room_id\":%llu,\"head\":%llu,"
-                      "\"epoch\":%llu,\"recovered\":%s",
-                      (unsigned long long)client->room_id,
-                      (unsigned long long)MAX(log->head, sub->head), (unsigned long long)log->epoch,
-                      resume == CURSOR_RESUMED ? "true}" : "false");
-        if (resume != CURSOR_RESUMED)
-            strbuf_printf(&json, ",\"reason\":\"%s\"}",
-                          resume == CURSOR_BEYOND_HEAD ? "since_beyond_head" : "epoch_changed");
-        send_buffer(client, &json);
-    }
+    if (!sub->all_kinds)
+        return; /* the original's clients expect nothing */
+    chat_frame_subscribed(&out, &frame);
+    chat_client_say(room->client, &out);
 }
 
 static void sub_caught_up(struct subscription *sub, uint64_t seq)
 {
-    struct strbuf json = STRBUF_EMPTY;
+    struct chat_room *room = of_sub(sub);
+    struct strbuf out = STRBUF_EMPTY;
 
-    strbuf_printf(&json, "{\"type\":\"caught_up\",\"room_id\":%llu,\"seq\":%llu}",
-                  (unsigned long long)of_sub(sub)->room_id, (unsigned long long)seq);
-    send_buffer(of_sub(sub), &json);
+    chat_frame_caught_up(&out, room->room_id, seq);
+    chat_client_say(room->client, &out);
 }
 
+/* One room of many ends alone; with the only one the connection ends. */
 static void sub_ended(struct subscription *sub, enum rooms_end why)
 {
-    static const struct {
-        uint16_t code;
-        const char *reason;
-    } closes[] = {
-        [ROOMS_END_REMOVED] = {WS_CLOSE_POLICY, "Removed from the room"},
-        [ROOMS_END_ROOM_GONE] = {WS_CLOSE_POLICY, "Room removed"},
-        [ROOMS_END_LOG_RESET] = {WS_CLOSE_SERVICE_RESTART, "The log was restored"},
-        [ROOMS_END_UNREADABLE] = {WS_CLOSE_INTERNAL_ERROR, "The log cannot be read"},
+    static const enum close_reason reasons[] = {
+        [ROOMS_END_REMOVED] = CLOSE_REASON_REMOVED,
+        [ROOMS_END_ROOM_GONE] = CLOSE_REASON_ROOM_GONE,
+        [ROOMS_END_LOG_RESET] = CLOSE_REASON_LOG_RESTORED,
+        [ROOMS_END_UNREADABLE] = CLOSE_REASON_LOG_UNREADABLE,
     };
+    struct chat_room *room = of_sub(sub);
+    struct strbuf out = STRBUF_EMPTY;
 
-    ws_conn_close(&of_sub(sub)->conn, closes[why].code, closes[why].reason);
+    if (room->client->kind != CHAT_MULTI || why == ROOMS_END_LOG_RESET) {
+        chat_client_close(room->client, reasons[why]);
+        return;
+    }
+    chat_frame_unsubscribed(&out, room->room_id, close_reason_row(reasons[why]));
+    chat_client_say(room->client, &out);
+    list_push_back(&room->client->services->ended_rooms, &room->ended_node);
 }
 
 static const struct subscriber_ops sub_ops = {sub_full, sub_deliver, sub_started, sub_caught_up,
                                               sub_ended};
 
-static void on_session_ended(struct session_member *member)
+static struct chat_room *create_room(struct chat_client *client, const struct chat_request *request)
 {
-    struct chat_client *client = CONTAINER_OF(member, struct chat_client, membership);
+    struct chat_room *room = mem_alloc(sizeof(*room));
 
-    ws_conn_close(&client->conn, WS_CLOSE_POLICY, "Session ended");
+    room->client = client;
+    room->room_id = request->room_id;
+    room->sub.ops = &sub_ops;
+    room->sub.has_since = request->has_since;
+    room->sub.since = request->since;
+    room->sub.epoch = request->epoch;
+    room->sub.all_kinds = client->kind != CHAT_SINGLE || request->has_since;
+    list_push_back(&client->rooms, &room->client_node);
+    client->room_count++;
+    return room;
 }
 
-/* ---- coming and going ---- */
+static void free_room(struct chat_room *room)
+{
+    rooms_unsubscribe(room->client->services->rooms, &room->sub);
+    list_remove(&room->client_node);
+    list_remove(&room->ended_node);
+    room->client->room_count--;
+    mem_free(room);
+}
+
+static void hear(struct chat_room *room, uint64_t head)
+{
+    room->sub.user_id = room->client->membership.session->user_id;
+    room->sub.head = head;
+    rooms_subscribe(room->client->services->rooms, &room->sub, room->room_id);
+}
+
+struct chat_room *chat_client_room(struct chat_client *client, uint64_t room_id)
+{
+    LIST_FOREACH (node, &client->rooms) {
+        struct chat_room *room = LIST_ITEM(node, struct chat_room, client_node);
+
+        if (room->room_id == room_id)
+            return room;
+    }
+    return NULL;
+}
+
+void chat_client_unsubscribe(struct chat_room *room)
+{
+    struct strbuf out = STRBUF_EMPTY;
+
+    chat_frame_unsubscribed(&out, room->room_id, NULL);
+    chat_client_say(room->client, &out);
+    free_room(room);
+}
+
+void chat_client_turn_end(void *context)
+{
+    struct services *services = context;
+    struct list_node *node;
+
+    while ((node = list_pop_front(&services->ended_rooms)) != NULL)
+        free_room(LIST_ITEM(node, struct chat_room, ended_node));
+}
+
+/* ---- admission ---- */
 
 static void run_admission(struct pool_job *job, struct db *db)
 {
     struct admission *admission = CONTAINER_OF(job, struct admission, job);
+    uint64_t room_id = admission->request.room_id;
 
-    admission->err = store_session_find(db, admission->token_hash, &admission->session);
-    if (admission->err == ERR_NO_ROW)
-        admission->err = ERR_INVALID_TOKEN;
+    admission->err = ERR_NONE;
+    if (admission->check_session) {
+        admission->err = store_session_find(db, admission->token_hash, &admission->session);
+        admission->user_id = admission->session.user_id;
+        if (admission->err == ERR_NO_ROW)
+            admission->err = ERR_INVALID_TOKEN;
+        if (admission->err == ERR_NONE)
+            admission->err = store_log_epoch(db, &admission->epoch);
+    }
     /* The head first: whatever changes the membership after the check has a seq above it. */
-    if (admission->err == ERR_NONE)
-        admission->err = store_log_head(db, admission->client->room_id, &admission->head);
-    if (admission->err == ERR_NONE)
-        admission->err =
-            store_room_check_member(db, admission->client->room_id, admission->session.user_id);
+    if (admission->err == ERR_NONE && admission->check_room)
+        admission->err = store_log_head(db, room_id, &admission->head);
+    if (admission->err == ERR_NONE && admission->check_room)
+        admission->err = store_room_check_member(db, room_id, admission->user_id);
 }
 
 static void refuse(struct chat_client *client, enum err err)
 {
     switch (err) {
     case ERR_INVALID_TOKEN:
-        ws_conn_close(&client->conn, WS_CLOSE_POLICY, "Invalid token");
+        chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
         break;
     case ERR_NOT_A_MEMBER:
+        chat_client_close(client, CLOSE_REASON_NOT_A_MEMBER);
+        break;
     case ERR_ROOM_NOT_FOUND:
-        ws_conn_close(&client->conn, WS_CLOSE_POLICY, err_sentence(err));
+        chat_client_close(client, CLOSE_REASON_ROOM_NOT_FOUND);
         break;
     default:
-        ws_conn_close(&client->conn, WS_CLOSE_TRY_AGAIN_LATER, err_sentence(err));
+        chat_client_close(client, CLOSE_REASON_TRY_LATER);
     }
+}
+
+static void say_hello(struct chat_client *client, uint64_t epoch)
+{
+    const struct session *session = client->membership.session;
+    struct hello_frame hello = {session->user_id, session->username, epoch,
+                                client->services->settings->ping_ms, clock_wall_us()};
+    struct strbuf out = STRBUF_EMPTY;
+
+    chat_frame_hello(&out, &hello);
+    chat_client_say(client, &out);
+}
+
+/* A new connection: it has a session now, and is read from. */
+static void admit(struct chat_client *client, const struct admission *admission)
+{
+    sessions_attach(client->services->sessions, &client->membership, admission->token_hash,
+                    &admission->session);
+    if (client->kind == CHAT_MULTI)
+        say_hello(client, admission->epoch);
+    else
+        hear(create_room(client, &admission->request), admission->head);
+    ws_conn_resume(&client->conn);
+}
+
+/* A room that a multi-room client subscribed to. It may have gone from the list meanwhile. */
+static void admit_room(struct chat_client *client, const struct admission *admission)
+{
+    struct chat_room *room = chat_client_room(client, admission->request.room_id);
+    struct error_frame error = {.err = admission->err, .room_id = admission->request.room_id};
+    struct strbuf out = STRBUF_EMPTY;
+
+    if (room == NULL || room->sub.room != NULL)
+        return;
+    if (admission->err == ERR_NONE) {
+        hear(room, admission->head);
+        return;
+    }
+    chat_frame_error(&out, &error);
+    chat_client_say(client, &out);
+    free_room(room);
 }
 
 static void on_admitted(struct pool_job *job)
 {
     struct admission *admission = CONTAINER_OF(job, struct admission, job);
     struct chat_client *client = admission->client;
-    struct services *services = client->services;
 
-    if (client->conn.state == WS_OPEN && admission->err != ERR_NONE) {
-        refuse(client, admission->err);
-    } else if (client->conn.state == WS_OPEN) {
-        sessions_attach(services->sessions, &client->membership, admission->token_hash,
-                        &admission->session);
-        client->sub.user_id = admission->session.user_id;
-        client->sub.head = admission->head;
-        rooms_subscribe(services->rooms, &client->sub, client->room_id);
-        ws_conn_resume(&client->conn);
+    if (client->conn.state == WS_OPEN) {
+        if (!admission->check_session)
+            admit_room(client, admission);
+        else if (admission->err == ERR_NONE)
+            admit(client, admission);
+        else
+            refuse(client, admission->err);
     }
     mem_free(admission);
-    unref(client);
+    chat_client_unref(client);
+}
+
+static struct admission *create_admission(struct chat_client *client,
+                                          const struct chat_request *request)
+{
+    struct admission *admission = mem_alloc(sizeof(*admission));
+
+    admission->job.run = run_admission;
+    admission->job.done = on_admitted;
+    admission->client = client;
+    admission->request = *request;
+    admission->request.token = (struct span){NULL, 0};
+    admission->err = ERR_OVERLOADED;
+    return admission;
+}
+
+static bool submit(struct admission *admission)
+{
+    struct chat_client *client = admission->client;
+
+    if (client->services->db == NULL || !pool_submit(client->services->db, &admission->job)) {
+        metrics_add(METRIC_DB_QUEUE_FULL, 1);
+        mem_free(admission);
+        return false;
+    }
+    chat_client_ref(client);
+    return true;
+}
+
+void chat_client_subscribe(struct chat_client *client, const struct chat_request *request)
+{
+    struct admission *admission = create_admission(client, request);
+    struct chat_room *room = create_room(client, request);
+    struct error_frame error = {.err = ERR_OVERLOADED, .room_id = request->room_id};
+    struct strbuf out = STRBUF_EMPTY;
+
+    admission->check_room = true;
+    admission->user_id = client->membership.session->user_id;
+    if (submit(admission))
+        return;
+    chat_frame_error(&out, &error);
+    chat_client_say(client, &out);
+    free_room(room);
 }
 
 static bool token_usable(struct span token)
@@ -304,68 +394,99 @@ static bool token_usable(struct span token)
     return digest_unhex((const char *)token.data, token.len, bytes, sizeof(bytes));
 }
 
-static void admit(struct chat_client *client, struct span token)
-{
-    struct admission *admission;
+/* ---- coming and going ---- */
 
-    if (!token_usable(token)) {
-        refuse(client, ERR_INVALID_TOKEN);
-        return;
-    }
-    admission = mem_alloc(sizeof(*admission));
-    admission->job.run = run_admission;
-    admission->job.done = on_admitted;
-    admission->client = client;
-    admission->err = ERR_OVERLOADED;
-    digest_sha256(token.data, token.len, admission->token_hash);
-    if (!pool_submit(client->services->db, &admission->job)) {
-        metrics_add(METRIC_DB_QUEUE_FULL, 1);
-        mem_free(admission);
-        refuse(client, ERR_OVERLOADED);
-        return;
-    }
-    client->refs++;
+static struct chat_client *create(struct services *services, enum chat_kind kind)
+{
+    struct chat_client *client = mem_alloc(sizeof(*client));
+
+    client->services = services;
+    client->kind = (uint8_t)kind;
+    client->refs = 1;
+    client->membership.on_ended = on_session_ended;
+    list_init(&client->rooms);
+    metrics_add(METRIC_WS_OPENED, 1);
+    return client;
 }
 
 void chat_client_open(struct services *services, int fd, const void *early, size_t early_len,
                       const struct chat_request *request)
 {
-    struct chat_client *client = mem_alloc(sizeof(*client));
+    struct chat_client *client = create(services, request->single ? CHAT_SINGLE : CHAT_MULTI);
+    struct admission *admission;
 
-    client->services = services;
-    client->room_id = request->room_id;
-    client->refs = 1;
-    client->membership.on_ended = on_session_ended;
-    client->sub.ops = &sub_ops;
-    client->sub.since = request->since;
-    client->sub.epoch = request->epoch;
-    client->sub.resuming = request->has_since;
     ws_conn_open(&client->conn, services->sockets, fd, early, early_len);
-    metrics_add(METRIC_WS_OPENED, 1);
     metrics_set(METRIC_WS_OPEN, ws_set_count(services->sockets));
-    admit(client, request->token);
+    if (!token_usable(request->token)) {
+        chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
+        return;
+    }
+    admission = create_admission(client, request);
+    admission->check_session = true;
+    admission->check_room = request->single;
+    digest_sha256(request->token.data, request->token.len, admission->token_hash);
+    if (!submit(admission))
+        chat_client_close(client, CLOSE_REASON_TRY_LATER);
 }
 
+void chat_client_open_stream(struct services *services, int fd,
+                             const struct stream_request *request)
+{
+    struct chat_client *client = create(services, CHAT_STREAM);
+    struct chat_request room = {.room_id = request->room_id,
+                                .has_since = request->has_since,
+                                .since = request->since,
+                                .epoch = request->epoch};
+
+    ws_conn_open_stream(&client->conn, services->sockets, fd);
+    metrics_set(METRIC_WS_OPEN, ws_set_count(services->sockets));
+    sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
+    hear(create_room(client, &room), request->head);
+    ws_conn_resume(&client->conn);
+}
+
+/* Each room gets its turn to be the first. */
 static void on_drained(struct ws_conn *conn)
 {
-    rooms_pump(of_conn(conn)->services->rooms, &of_conn(conn)->sub);
+    struct chat_client *client = of_conn(conn);
+
+    if (list_empty(&client->rooms))
+        return;
+    list_push_back(&client->rooms, list_pop_front(&client->rooms));
+    LIST_FOREACH (node, &client->rooms) {
+        rooms_pump(client->services->rooms, &LIST_ITEM(node, struct chat_room, client_node)->sub);
+    }
 }
 
 static void on_closed(struct ws_conn *conn)
 {
     struct chat_client *client = of_conn(conn);
+    struct list_node *node;
 
-    rooms_unsubscribe(client->services->rooms, &client->sub);
+    while ((node = list_first(&client->rooms)) != NULL)
+        free_room(LIST_ITEM(node, struct chat_room, client_node));
     sessions_detach(client->services->sessions, &client->membership);
     metrics_set(METRIC_WS_OPEN, ws_set_count(client->services->sockets));
-    unref(client);
+    chat_client_unref(client);
 }
 
-const struct ws_handlers chat_client_handlers = {on_message, on_drained, on_closed};
-
-void chat_client_drain(struct ws_conn *conn)
+static void on_message(struct ws_conn *conn, bool text, const uint8_t *data, size_t len)
 {
-    ws_conn_close(conn, WS_CLOSE_SERVICE_RESTART, "Server restarting");
+    chat_commands_handle(of_conn(conn), text, data, len);
+}
+
+const struct ws_handlers chat_client_handlers = {on_message, on_drained, on_violation,
+                                                 on_unresponsive, on_closed};
+
+/* ---- back-pressure ---- */
+
+void chat_client_hold_or_go_on(struct chat_client *client)
+{
+    if (client->in_flight >= SENDS_IN_FLIGHT_PER_SOCKET_MAX ||
+        bus_link_full(client->services->link))
+        ws_conn_pause(&client->conn);
+    else
+        ws_conn_resume(&client->conn);
 }
 
 static void resume_one(struct ws_conn *conn, void *context ATTR_UNUSED)
@@ -374,7 +495,7 @@ static void resume_one(struct ws_conn *conn, void *context ATTR_UNUSED)
 
     /* One that was not admitted yet stays paused. */
     if (conn->paused && client->membership.session != NULL)
-        hold_or_go_on(client);
+        chat_client_hold_or_go_on(client);
 }
 
 void chat_client_resume_all(struct services *services)

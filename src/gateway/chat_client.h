@@ -1,28 +1,56 @@
 /*
- * chat_client.h: a user's WebSocket on one room: /ws/chat/{room_id}.
+ * chat_client.h: a user's connection to the chat: its socket, its session, its rooms.
  *
- * The handshake has succeeded already. The token and the membership are checked first (on the
- * pool), and a check that fails closes the socket with 1008 and the reason; until it passes,
- * nothing is read. Then the client is subscribed, and its frames are handled:
+ * Three kinds share all of it:
+ *   single   /ws/chat/{room_id}               one room, as the original's clients know it
+ *   multi    /ws/chat                         hello, then subscribe and unsubscribe
+ *   stream   /api/chat/rooms/{id}/events      server-sent events of one room, nothing to send
  *
- *   in   {"text": T, "client_id"?: C}
- *   out  the room's events; ack and error frames; with since: subscribed, caught_up
- *        (docs/WEBSOCKET.md has them all)
+ * For the first two the handshake has succeeded when a client is opened; the token (and for single
+ * the membership) is checked on the pool, and a check that fails closes the socket with the reason;
+ * until it passes, nothing is read.
  */
 #ifndef BANTER_GATEWAY_CHAT_CLIENT_H
 #define BANTER_GATEWAY_CHAT_CLIENT_H
 
-#include "common/base.h"
+#include "common/json.h"
+#include "gateway/chat_frames.h"
+#include "gateway/rooms.h"
 #include "gateway/services.h"
+#include "gateway/sessions.h"
 #include "gateway/ws_conn.h"
 
-/* What the handshake asked for. */
+enum chat_kind { CHAT_SINGLE, CHAT_MULTI, CHAT_STREAM };
+
+struct chat_client {
+    struct ws_conn conn;
+    struct session_member membership;
+    struct services *services;
+    struct list rooms; /* struct chat_room, by client_node */
+    uint32_t room_count;
+    uint32_t refs;      /* the socket's own, and one for each job and command under way */
+    uint32_t in_flight; /* sends that were not answered */
+    uint8_t kind;       /* enum chat_kind */
+};
+
+/* A room that a client hears, or is about to. */
+struct chat_room {
+    struct subscription sub;
+    struct list_node client_node;
+    struct list_node ended_node; /* on the worker's list of rooms to let go of */
+    struct chat_client *client;
+    uint64_t room_id;
+    uint64_t typing_ms; /* when it last said that its user is writing */
+};
+
+/* What a handshake asked for. */
 struct chat_request {
     struct span token;
-    uint64_t room_id;
+    bool single;
+    uint64_t room_id; /* of single */
+    bool has_since;
     uint64_t since;
     uint64_t epoch; /* 0: not given */
-    bool has_since;
 };
 
 /* For the ws_set of a worker. */
@@ -31,9 +59,41 @@ extern const struct ws_handlers chat_client_handlers;
 /* Takes over the socket, on which the 101 was sent. Nothing in request is kept. */
 void chat_client_open(struct services *services, int fd, const void *early, size_t early_len,
                       const struct chat_request *request);
-/* The worker is stopping: 1012 to this one. */
+/* A stream, whose token and membership were checked; head is the log's, read before that. */
+struct stream_request {
+    const uint8_t *token_hash;
+    const struct store_session *session;
+    uint64_t room_id;
+    uint64_t head;
+    bool has_since;
+    uint64_t since;
+    uint64_t epoch;
+};
+void chat_client_open_stream(struct services *services, int fd,
+                             const struct stream_request *request);
+
+/* Ends the connection, with a bye on sockets that said hello. Later calls are ignored. */
+void chat_client_close(struct chat_client *client, enum close_reason reason);
+/* The worker is stopping. */
 void chat_client_drain(struct ws_conn *conn);
 /* The link has room for commands again: everyone who was held back goes on. */
 void chat_client_resume_all(struct services *services);
+/* Lets go of rooms that ended; for the end of a turn, after the rooms' own. */
+void chat_client_turn_end(void *services);
+
+/* ---- for chat_commands.c ---- */
+
+/* Reads on, unless this socket or the worker has as much under way as it may. */
+void chat_client_hold_or_go_on(struct chat_client *client);
+/* Sends a frame that is in out, and empties out. */
+void chat_client_say(struct chat_client *client, struct strbuf *out);
+void chat_client_ref(struct chat_client *client);
+void chat_client_unref(struct chat_client *client);
+/* The room with this id, or NULL. */
+struct chat_room *chat_client_room(struct chat_client *client, uint64_t room_id);
+/* Begins to hear a room, after its membership was checked on the pool. since as in chat_request. */
+void chat_client_subscribe(struct chat_client *client, const struct chat_request *request);
+/* Hears it no more, and says so. */
+void chat_client_unsubscribe(struct chat_room *room);
 
 #endif

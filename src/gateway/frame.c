@@ -2,6 +2,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/strbuf.h"
 
 #include <string.h>
 
@@ -13,7 +14,8 @@ static struct frame *create(const void *head, size_t head_len, const void *paylo
     frame->refs = 1;
     frame->len = (uint32_t)(head_len + len);
     frame->json_at = (uint8_t)head_len;
-    memcpy(frame->bytes, head, head_len);
+    if (head_len > 0)
+        memcpy(frame->bytes, head, head_len);
     if (len > 0)
         memcpy(frame->bytes + head_len, payload, len);
     return frame;
@@ -45,9 +47,34 @@ struct frame *frame_create_close(uint16_t code, const char *reason)
     return create(bytes, len, NULL, 0);
 }
 
+struct frame *frame_create_raw(const void *bytes, size_t len)
+{
+    return create(NULL, 0, bytes, len);
+}
+
+struct frame *frame_stream(struct frame *frame)
+{
+    struct strbuf text = STRBUF_EMPTY;
+
+    if (frame->stream != NULL)
+        return frame->stream;
+    if (frame->seq != 0)
+        strbuf_printf(&text, "id: %llu\n", (unsigned long long)frame->seq);
+    strbuf_add_str(&text, "data: ");
+    strbuf_add(&text, frame->bytes + frame->json_at, frame->len - frame->json_at);
+    strbuf_add_str(&text, "\n\n");
+    frame->stream = frame_create_raw(text.data, text.len);
+    frame->stream->seq = frame->seq;
+    strbuf_fini(&text);
+    return frame->stream;
+}
+
 void frame_unref(struct frame *frame)
 {
     CHECK(frame->refs > 0);
-    if (--frame->refs == 0)
-        mem_free(frame);
+    if (--frame->refs > 0)
+        return;
+    if (frame->stream != NULL)
+        frame_unref(frame->stream);
+    mem_free(frame);
 }

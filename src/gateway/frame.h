@@ -14,9 +14,11 @@ struct frame {
     uint64_t seq;      /* of an event in its room's log; 0 for everything else */
     uint64_t actor_id; /* of an event: the user whom it concerns */
     uint32_t refs;
-    uint32_t len;       /* of bytes */
-    uint8_t json_at;    /* where the payload begins in bytes */
-    uint8_t event_kind; /* enum event_kind; 0 for what is no event */
+    uint32_t len;           /* of bytes */
+    uint8_t json_at;        /* where the payload begins in bytes */
+    uint8_t event_kind;     /* enum event_kind; 0 for what is no event */
+    uint8_t ephemeral_kind; /* enum ephemeral_kind; 0 for what is none */
+    struct frame *stream;   /* the same as a server-sent event; NULL until one is needed */
     uint8_t bytes[];
 };
 
@@ -30,6 +32,11 @@ static inline struct frame *frame_ref(struct frame *frame)
     frame->refs++;
     return frame;
 }
+
+/* The frame as a server-sent event (HTML, 9.2.6): made on first use, kept as long as the frame. */
+struct frame *frame_stream(struct frame *frame);
+/* Any bytes, as they go to the socket. */
+struct frame *frame_create_raw(const void *bytes, size_t len);
 
 /* Gives the caller's reference back; frees with the last. */
 void frame_unref(struct frame *frame);

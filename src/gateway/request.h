@@ -23,6 +23,8 @@ struct request;
 enum route_flags {
     ROUTE_AUTH = 1, /* Authorization: Bearer is required; the session is looked up first */
     ROUTE_BODY = 2, /* a JSON object is required */
+    ROUTE_QUERY_TOKEN =
+        4, /* the token may be a parameter, for EventSource, which sends no headers */
 };
 
 /*
@@ -54,7 +56,6 @@ struct request {
     uint64_t room_id;  /* of the path */
     const char *query; /* after the "?"; NULL for none; valid while the request lives */
     struct json_doc *body;
-    struct span token; /* as it was sent */
     uint8_t token_hash[DIGEST_SHA256_SIZE];
     struct store_session session; /* of ROUTE_AUTH, from query on */
     bool is_get;                  /* GET or HEAD */

@@ -115,7 +115,7 @@ static void end(struct subscription *sub, enum rooms_end why)
 static void deliver(struct subscription *sub, struct frame *frame)
 {
     cursor_advance(&sub->cursor, frame->seq);
-    if (sub->resuming || frame->event_kind == EVENT_MESSAGE) {
+    if (sub->all_kinds || frame->event_kind == EVENT_MESSAGE) {
         metrics_add(METRIC_WS_FRAMES_QUEUED, 1);
         sub->ops->deliver(sub, frame);
     }
@@ -142,7 +142,7 @@ static void serve_page(struct rooms *rooms, struct subscription *sub, const stru
         return;
     }
     sub->empty_reads = 0;
-    for (size_t i = 0; i < read->count && !sub->ended && !sub->ops->full(sub); i++)
+    for (size_t i = 0; i < read->count && !sub->ended && !sub->ops->full(sub, true); i++)
         if (read->frames[i]->seq == sub->cursor.next)
             deliver(sub, read->frames[i]);
     pump(rooms, sub);
@@ -213,7 +213,7 @@ static void start(struct rooms *rooms, struct subscription *sub)
     struct room_log *log = &sub->room->log;
     enum cursor_resume resume = CURSOR_RESUMED;
 
-    if (sub->resuming)
+    if (sub->has_since)
         resume = cursor_start_since(&sub->cursor, log, sub->head, sub->since, sub->epoch);
     else
         cursor_start_live(&sub->cursor, sub->head);
@@ -246,7 +246,7 @@ static void pump(struct rooms *rooms, struct subscription *sub)
             sub->lagging = false;
             return;
         }
-        if (sub->ops->full(sub)) {
+        if (sub->ops->full(sub, sub->lagging || sub->cursor.caught_up != 0)) {
             note_lag(sub);
             return;
         }
@@ -266,13 +266,15 @@ static void pump(struct rooms *rooms, struct subscription *sub)
 static void deliver_ephemeral(struct room *room)
 {
     for (uint32_t i = 0; i < room->ephemeral_count; i++) {
+        uint8_t kind = room->ephemeral[i]->ephemeral_kind;
+
         for (uint32_t m = 0; m < room->member_count; m++) {
             struct subscription *sub = room->members[m];
 
-            if (!sub->started || sub->ended)
+            if (!sub->started || sub->ended || (!sub->all_kinds && kind != EPHEMERAL_PRESENCE))
                 continue;
             /* Losing one is harmless: it is the first thing that a slow reader does without. */
-            if (sub->lagging || sub->ops->full(sub))
+            if (sub->lagging || sub->ops->full(sub, true))
                 metrics_add(METRIC_EPHEMERAL_SHED, 1);
             else
                 sub->ops->deliver(sub, room->ephemeral[i]);
@@ -366,6 +368,7 @@ void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
 void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemeral)
 {
     struct room *room = map_find_u64(rooms->by_id, ephemeral->room_id);
+    struct frame *frame;
 
     if (room == NULL)
         return;
@@ -375,8 +378,9 @@ void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemer
     }
     room->ephemeral =
         mem_realloc(room->ephemeral, (room->ephemeral_count + 1) * sizeof(*room->ephemeral));
-    room->ephemeral[room->ephemeral_count++] =
-        frame_create(WS_OP_TEXT, ephemeral->json.data, ephemeral->json.len);
+    frame = frame_create(WS_OP_TEXT, ephemeral->json.data, ephemeral->json.len);
+    frame->ephemeral_kind = (uint8_t)ephemeral->kind;
+    room->ephemeral[room->ephemeral_count++] = frame;
     mark_dirty(rooms, room);
 }
 

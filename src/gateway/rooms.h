@@ -28,8 +28,9 @@ enum rooms_end {
 
 /* What a subscriber does; none of these may subscribe or unsubscribe before it returns. */
 struct subscriber_ops {
-    /* No more for now: what it has next stays in the log. It calls rooms_pump() later. */
-    bool (*full)(struct subscription *sub);
+    /* No more for now: what it has next stays in the log. It calls rooms_pump() later. behind: it
+     * is catching up, and should leave room in the socket for those that are live. */
+    bool (*full)(struct subscription *sub, bool behind);
     void (*deliver)(struct subscription *sub, struct frame *frame);
     /* The room's head is known and the cursor set. */
     void (*started)(struct subscription *sub, enum cursor_resume resume,
@@ -38,7 +39,7 @@ struct subscriber_ops {
     void (*ended)(struct subscription *sub, enum rooms_end why);
 };
 
-/* Embedded in its owner. The first six are set by the owner before rooms_subscribe(). */
+/* Embedded in its owner. The first seven are set by the owner before rooms_subscribe(). */
 struct subscription {
     const struct subscriber_ops *ops;
     uint64_t user_id;
@@ -46,7 +47,8 @@ struct subscription {
                     * removal after it ends the subscription, one before it is history */
     uint64_t since;
     uint64_t epoch; /* that since belongs to; 0 if it was not said */
-    bool resuming;  /* since counts, and all kinds of events are wanted; else messages only */
+    bool has_since; /* since counts; else it starts at head */
+    bool all_kinds; /* every event and note; else messages and presence only, as the original's */
 
     struct room *room; /* NULL while not subscribed */
     struct cursor cursor;

@@ -159,3 +159,25 @@ void post_message_finish(struct request *request)
                          request->session.username, out, on_sent, request))
         request_reply_error(request, ERR_OVERLOADED);
 }
+
+/* ---- the audit ---- */
+
+/* Anyone in the room can check that its log has no hole. */
+enum err verify_query(struct request *request, struct db *db)
+{
+    struct store_audit audit;
+    enum err err = store_room_check_member(db, request->room_id, request->session.user_id);
+
+    if (err == ERR_NONE)
+        err = store_log_audit(db, request->room_id, &audit);
+    if (err != ERR_NONE)
+        return err;
+    strbuf_printf(&request->out,
+                  "{\"room_id\":%llu,\"first_seq\":%llu,\"last_seq\":%llu,\"count\":%llu,"
+                  "\"holes\":%llu,\"epoch\":%llu}",
+                  (unsigned long long)request->room_id, (unsigned long long)audit.first_seq,
+                  (unsigned long long)audit.last_seq, (unsigned long long)audit.count,
+                  (unsigned long long)(audit.last_seq - audit.count),
+                  (unsigned long long)audit.epoch);
+    return ERR_NONE;
+}

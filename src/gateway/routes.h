@@ -48,6 +48,7 @@ enum err history_query(struct request *request, struct db *db);
 enum err post_message_prepare(struct request *request);
 enum err post_message_query(struct request *request, struct db *db);
 void post_message_finish(struct request *request);
+enum err verify_query(struct request *request, struct db *db);
 /* route_ops.c */
 void index_start(struct request *request);
 void docs_start(struct request *request);
@@ -55,6 +56,11 @@ void openapi_start(struct request *request);
 void health_start(struct request *request);
 void ready_start(struct request *request);
 /* ws_upgrade.c */
-void ws_upgrade_start(struct request *request);
+void ws_room_start(struct request *request);
+void ws_chat_start(struct request *request);
+/* event_stream.c */
+enum err event_stream_prepare(struct request *request);
+enum err event_stream_query(struct request *request, struct db *db);
+void event_stream_finish(struct request *request);
 
 #endif

@@ -34,6 +34,7 @@ enum err sending_read(const struct json_doc *doc, struct outgoing *out)
             break;
         out->client_id = (struct span){NULL, 0};
         return refuse(out, "client_id", "client_id must have 1 to 64 characters.");
+    case JSON_IS_NUMBER:
     case JSON_IS_OTHER:
         return refuse(out, "client_id", "client_id must be a string.");
     }

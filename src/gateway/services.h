@@ -4,7 +4,7 @@
 #ifndef BANTER_GATEWAY_SERVICES_H
 #define BANTER_GATEWAY_SERVICES_H
 
-#include "common/base.h"
+#include "common/list.h"
 
 struct services {
     const struct settings *settings;
@@ -16,7 +16,8 @@ struct services {
     struct ws_set *sockets;
     struct sessions *sessions;
     struct assets *assets;
-    int null_fd; /* /dev/null, for taking sockets out of evhttp */
+    struct list ended_rooms; /* struct chat_room: to be freed at the end of the turn */
+    int null_fd;             /* /dev/null, for taking sockets out of evhttp */
     bool draining;
     bool database_ok; /* as the last query or probe found it */
 };

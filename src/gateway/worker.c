@@ -207,6 +207,8 @@ static void create_chat(struct worker *worker)
                                     settings->commands_max};
 
     services->rooms = rooms_create(services->loop, services->db, &rooms);
+    list_init(&services->ended_rooms);
+    loop_on_turn_end(services->loop, chat_client_turn_end, services);
     services->sockets = ws_set_create(services->loop, &sockets);
     worker->presence = presence_local_create(services->loop);
     services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);

@@ -21,6 +21,9 @@
 /* One turn takes at most this much from a socket: others wait for their turn, too. */
 #define READ_BYTES (64 * 1024)
 
+/* A line that clients ignore (HTML, 9.2.6) and that shows whether they are there. */
+static const char stream_comment[] = ": ping\n\n";
+
 struct ws_set {
     struct loop *loop;
     struct ws_options options;
@@ -31,6 +34,7 @@ struct ws_set {
     struct loop_timer *ping_timer;
     struct loop_timer *close_timer;
     struct frame *ping;
+    struct frame *stream_ping;
     unsigned wheel_at;   /* the slot whose turn is next */
     unsigned wheel_fill; /* the slot that the next connection goes to */
     size_t count;
@@ -179,14 +183,14 @@ static void flush(struct ws_conn *conn)
     blocked = conn->queue_count > 0;
     if (!blocked)
         queue_release(conn);
-    if (!blocked && conn->failed)
+    if (!blocked && conn->ends)
         shutdown(conn->fd,
                  SHUT_WR); /* 7.1.7: fail the connection; it still reads our close frame */
     if (blocked != conn->writing) {
         conn->writing = blocked;
         watch(conn);
     }
-    if (conn->was_full && conn->queue_bytes <= conn->set->options.queue_bytes_max / 2) {
+    if (conn->was_full && conn->queue_bytes <= conn->set->options.queue_bytes_max / 4) {
         conn->was_full = false;
         if (conn->state == WS_OPEN)
             conn->set->options.handlers->on_drained(conn);
@@ -244,8 +248,9 @@ static void feed(struct ws_conn *conn, uint8_t *data, size_t len)
         break;
     case WS_FEED_FAILED:
         metrics_add(METRIC_WS_PROTOCOL_ERRORS, 1);
-        conn->failed = true;
-        ws_conn_close(conn, violation.code, violation.reason);
+        conn->ends = true;
+        if (conn->state == WS_OPEN)
+            conn->set->options.handlers->on_violation(conn, violation.code, violation.reason);
         break;
     }
 }
@@ -260,8 +265,10 @@ static void read_some(struct ws_conn *conn)
         return;
     }
     got = recv(conn->fd, set->buffer, sizeof(set->buffer), MSG_DONTWAIT);
-    if (got > 0)
+    if (got > 0 && !conn->stream)
         feed(conn, set->buffer, (size_t)got);
+    else if (got > 0)
+        return;
     else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         drop(conn);
 }
@@ -307,11 +314,12 @@ static void on_ping_timer(void *context)
 
         if (conn->pings_unanswered >= PINGS_UNANSWERED_MAX) {
             metrics_add(METRIC_WS_PING_TIMEOUTS, 1);
-            drop(conn);
+            set->options.handlers->on_unresponsive(conn);
             continue;
         }
-        conn->pings_unanswered++;
-        ws_conn_send(conn, set->ping);
+        if (!conn->stream)
+            conn->pings_unanswered++;
+        ws_conn_send(conn, conn->stream ? set->stream_ping : set->ping);
     }
 }
 
@@ -341,6 +349,7 @@ struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options
     list_init(&set->closing);
     list_init(&set->flush);
     set->ping = frame_create(WS_OP_PING, NULL, 0);
+    set->stream_ping = frame_create_raw(stream_comment, sizeof(stream_comment) - 1);
     set->ping_timer = loop_timer_create(loop, on_ping_timer, set);
     loop_timer_start_periodic(set->ping_timer, MAX(options->ping_ms / WHEEL_SLOTS, (uint64_t)1));
     set->close_timer = loop_timer_create(loop, on_close_timer, set);
@@ -358,6 +367,7 @@ void ws_set_destroy(struct ws_set **set)
     loop_timer_destroy(&(*set)->ping_timer);
     loop_timer_destroy(&(*set)->close_timer);
     frame_unref((*set)->ping);
+    frame_unref((*set)->stream_ping);
     mem_free(*set);
     *set = NULL;
 }
@@ -403,6 +413,12 @@ void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *
         ws_message_hold(&conn->message, early, early_len);
 }
 
+void ws_conn_open_stream(struct ws_conn *conn, struct ws_set *set, int fd)
+{
+    ws_conn_open(conn, set, fd, NULL, 0);
+    conn->stream = true;
+}
+
 void ws_conn_send(struct ws_conn *conn, struct frame *frame)
 {
     if (conn->state != WS_OPEN)
@@ -420,9 +436,9 @@ void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len)
     frame_unref(frame);
 }
 
-bool ws_conn_full(struct ws_conn *conn)
+bool ws_conn_full(struct ws_conn *conn, bool half)
 {
-    if (conn->queue_bytes < conn->set->options.queue_bytes_max)
+    if (conn->queue_bytes < conn->set->options.queue_bytes_max / (half ? 2 : 1))
         return false;
     conn->was_full = true;
     return true;
@@ -434,9 +450,13 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason)
 
     if (conn->state != WS_OPEN)
         return;
-    frame = frame_create_close(code, reason);
-    ws_conn_send(conn, frame);
-    frame_unref(frame);
+    if (!conn->stream) {
+        frame = frame_create_close(code, reason);
+        ws_conn_send(conn, frame);
+        frame_unref(frame);
+    }
+    conn->ends = conn->ends || conn->stream;
+    schedule_flush(conn);
     conn->state = WS_CLOSING;
     conn->close_deadline_s = now_s() + CLOSE_WAIT_S;
     list_remove(&conn->wheel_node);

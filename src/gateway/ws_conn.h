@@ -30,6 +30,10 @@ struct ws_handlers {
     void (*on_message)(struct ws_conn *conn, bool text, const uint8_t *data, size_t len);
     /* The out-queue, which had passed its limit, has room again. */
     void (*on_drained)(struct ws_conn *conn);
+    /* The peer broke the protocol (a close code of RFC 6455 and a static sentence), or answered no
+     * ping. The owner calls ws_conn_close(). */
+    void (*on_violation)(struct ws_conn *conn, uint16_t code, const char *reason);
+    void (*on_unresponsive)(struct ws_conn *conn);
     /* The socket is gone. The owner may free the connection here. */
     void (*on_closed)(struct ws_conn *conn);
 };
@@ -63,7 +67,8 @@ struct ws_conn {
     bool paused;   /* the owner takes no more messages for now */
     bool writing;  /* EV_WRITE is armed */
     bool was_full; /* on_drained is owed */
-    bool failed;   /* the peer broke the protocol: end the stream after our close */
+    bool stream;   /* a server-sent event stream */
+    bool ends;     /* the queue ends with our last word: shut our side down after it */
 };
 
 /* One for a worker; registers itself at the end of the loop's turns. */
@@ -82,12 +87,18 @@ void ws_set_abort(struct ws_set *set);
  * early are bytes that came with the handshake; they are copied. */
 void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *early,
                   size_t early_len);
+/*
+ * The same for a server-sent event stream: no frames, no handshakes. What the peer sends is
+ * ignored, a ping is a comment, and closing is the end of the stream.
+ */
+void ws_conn_open_stream(struct ws_conn *conn, struct ws_set *set, int fd);
 /* Queues a frame, taking a reference. Ignored unless OPEN. Never calls back. */
 void ws_conn_send(struct ws_conn *conn, struct frame *frame);
 /* The same for a JSON text that nobody else gets. */
 void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len);
-/* The queue has passed its limit: hold back what can be had again from the log. */
-bool ws_conn_full(struct ws_conn *conn);
+/* The queue has passed its limit (or half of it): hold back what can be had again from the log.
+ * on_drained follows when three quarters of the limit are free. */
+bool ws_conn_full(struct ws_conn *conn, bool half);
 /* Begins the close handshake: what is queued goes first. Later calls are ignored. */
 void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason);
 /* Stops reading, after the message that is being handled; for back-pressure. */

@@ -1,22 +1,19 @@
-#define _GNU_SOURCE
-#include "gateway/ws_upgrade.h"
-
+/*
+ * From an HTTP request to a WebSocket.
+ */
 #include "common/mem.h"
 #include "gateway/chat_client.h"
 #include "gateway/query.h"
+#include "gateway/routes.h"
+#include "gateway/takeover.h"
 #include "gateway/ws_handshake.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* The header's values, joined with ", " if it came several times (RFC 9110, 5.3); NULL if never.
@@ -101,69 +98,64 @@ static void refuse(struct request *request, enum err err)
     request_reply_error(request, err);
 }
 
-/* The socket, taken out of evhttp, with what came after the request; -1 if there is no descriptor
- * left, and then nothing was done. */
-static int take_socket(struct request *request, struct evbuffer *early)
-{
-    struct evhttp_connection *connection = evhttp_request_get_connection(request->ev);
-    struct bufferevent *bev = evhttp_connection_get_bufferevent(connection);
-    int old_fd = bufferevent_getfd(bev);
-    int fd = fcntl(old_fd, F_DUPFD_CLOEXEC, 3);
-
-    if (fd < 0)
-        return -1;
-    evbuffer_add_buffer(early, bufferevent_get_input(bev));
-    bufferevent_disable(bev, EV_READ | EV_WRITE);
-    bufferevent_setfd(bev, -1);
-    if (dup3(request->services->null_fd, old_fd, O_CLOEXEC) < 0) {
-        /* Cannot happen with two open descriptors; were it to, evhttp would close the client. */
-        close(fd);
-        fd = -1;
-    }
-    evhttp_connection_free(connection);
-    return fd;
-}
-
-void ws_upgrade_start(struct request *request)
+/* The handshake is good: from here on it is a WebSocket, whatever the token says. */
+static void upgrade(struct request *request, struct chat_request *chat, const char *key)
 {
     struct services *services = request->services;
-    struct chat_request chat;
+    struct evbuffer *early = evbuffer_new();
     char response[WS_HANDSHAKE_RESPONSE_MAX];
+    size_t len = ws_handshake_response(key, response);
+    int fd = -1;
+
+    switch (takeover_socket(request, early, &fd)) {
+    case TAKEOVER_DONE:
+        request_forget(request);
+        if (takeover_send(fd, response, len))
+            chat_client_open(services, fd, evbuffer_pullup(early, -1), evbuffer_get_length(early),
+                             chat);
+        else
+            close(fd); /* the client is gone or hostile */
+        break;
+    case TAKEOVER_GONE:
+        request_forget(request);
+        break;
+    case TAKEOVER_NO_ROOM:
+        request_reply_error(request, ERR_OVERLOADED);
+    }
+    evbuffer_free(early);
+}
+
+static void start(struct request *request, bool single)
+{
+    struct chat_request chat;
     char *token = NULL;
     char *key = NULL;
     enum err err = read_parameters(request, &chat);
-    struct evbuffer *early;
-    size_t len;
-    int fd;
 
+    chat.single = single;
     if (err == ERR_NONE)
         err = check_handshake(request, &key);
-    if (err == ERR_NONE && services->draining)
+    if (err == ERR_NONE && request->services->draining)
         err = ERR_DRAINING;
     if (err != ERR_NONE) {
-        mem_free(key);
         refuse(request, err);
-        return;
-    }
-    /* The URI goes with the connection. */
-    token = mem_strndup((const char *)chat.token.data, chat.token.len);
-    chat.token.data = (const uint8_t *)token;
-    len = ws_handshake_response(key, response);
-    mem_free(key);
-    early = evbuffer_new();
-    fd = take_socket(request, early);
-    if (fd < 0) {
-        request_reply_error(request, ERR_OVERLOADED);
     } else {
-        request_forget(request);
-        /* A fresh socket's buffer takes it whole; if not, the client is gone or hostile. */
-        if (send(fd, response, len, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len)
-            chat_client_open(services, fd, evbuffer_pullup(early, -1), evbuffer_get_length(early),
-                             &chat);
-        else
-            close(fd);
+        /* The URI goes with the connection. */
+        token = mem_strndup((const char *)chat.token.data, chat.token.len);
+        chat.token.data = (const uint8_t *)token;
+        upgrade(request, &chat, key);
+        mem_wipe(token, chat.token.len);
+        mem_free(token);
     }
-    evbuffer_free(early);
-    mem_wipe(token, chat.token.len);
-    mem_free(token);
+    mem_free(key);
+}
+
+void ws_room_start(struct request *request)
+{
+    start(request, true);
+}
+
+void ws_chat_start(struct request *request)
+{
+    start(request, false);
 }

@@ -1,0 +1,91 @@
+/*
+ * A room's events as server-sent events (HTML Living Standard, 9.2): the same cursor for clients
+ * that cannot open a WebSocket. id: is the seq, so that Last-Event-ID resumes by itself.
+ */
+#include "common/mem.h"
+#include "common/store_log.h"
+#include "common/store_rooms.h"
+#include "gateway/chat_client.h"
+#include "gateway/query.h"
+#include "gateway/routes.h"
+#include "gateway/takeover.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Without a length the end of the connection is the end of the body (RFC 9112, 6.3). retry: is what
+ * a client waits that was cut off without a bye. */
+static const char response_head[] = "HTTP/1.1 200 OK\r\n"
+                                    "Content-Type: text/event-stream\r\n"
+                                    "Cache-Control: no-store\r\n"
+                                    "X-Content-Type-Options: nosniff\r\n"
+                                    "X-Accel-Buffering: no\r\n"
+                                    "Connection: close\r\n"
+                                    "\r\n"
+                                    "retry: 1000\n\n";
+
+/* Last-Event-ID, which a client sends when it comes back, or ?since= for its first time. */
+enum err event_stream_prepare(struct request *request)
+{
+    struct stream_request *stream = mem_alloc(sizeof(*stream));
+    const char *last = request_header(request, "Last-Event-ID");
+    struct span text = {(const uint8_t *)last, last != NULL ? strlen(last) : 0};
+    enum query_number since;
+
+    request->state = stream;
+    stream->room_id = request->room_id;
+    if (query_get_u64(request->query, "epoch", &stream->epoch) == QUERY_BAD)
+        return request_invalid(request, "epoch", "epoch must be a number.");
+    if (text.len > 0) {
+        stream->has_since = query_parse_u64(text, &stream->since);
+        return stream->has_since
+                   ? ERR_NONE
+                   : request_invalid(request, "Last-Event-ID", "Last-Event-ID must be a number.");
+    }
+    since = query_get_u64(request->query, "since", &stream->since);
+    stream->has_since = since == QUERY_NUMBER;
+    return since == QUERY_BAD ? request_invalid(request, "since", "since must be a number.")
+                              : ERR_NONE;
+}
+
+enum err event_stream_query(struct request *request, struct db *db)
+{
+    struct stream_request *stream = request->state;
+    /* The head first: see chat_client.c. */
+    enum err err = store_log_head(db, request->room_id, &stream->head);
+
+    return err == ERR_NONE ? store_room_check_member(db, request->room_id, request->session.user_id)
+                           : err;
+}
+
+void event_stream_finish(struct request *request)
+{
+    struct stream_request *stream = request->state;
+    struct services *services = request->services;
+    int fd = -1;
+
+    if (services->draining) {
+        request_reply_error(request, ERR_DRAINING);
+        return;
+    }
+    if (request->is_head) {
+        request_reply_bytes(request, 200, "text/event-stream", NULL, 0);
+        return;
+    }
+    switch (takeover_socket(request, NULL, &fd)) {
+    case TAKEOVER_NO_ROOM:
+        request_reply_error(request, ERR_OVERLOADED);
+        return;
+    case TAKEOVER_DONE:
+        stream->token_hash = request->token_hash;
+        stream->session = &request->session;
+        if (takeover_send(fd, response_head, sizeof(response_head) - 1))
+            chat_client_open_stream(services, fd, stream);
+        else
+            close(fd);
+        break;
+    case TAKEOVER_GONE:
+        break;
+    }
+    request_forget(request);
+}
