@@ -14,6 +14,7 @@
 
 #define G SETTINGS_GATEWAY
 #define B SETTINGS_BROKER
+#define C SETTINGS_CTL
 
 struct row {
     const char *name;
@@ -160,12 +161,25 @@ static const struct row *find_flag(enum settings_program program, const char *ar
     return NULL;
 }
 
+static const char *program_name(enum settings_program program)
+{
+    switch (program) {
+    case SETTINGS_GATEWAY:
+        return "banter-gateway";
+    case SETTINGS_BROKER:
+        return "banter-broker";
+    case SETTINGS_CTL:
+        return "banterctl COMMAND";
+    }
+    return "banter";
+}
+
 static void print_help(enum settings_program program)
 {
     printf("Usage: %s [--setting=value ...]\n\n"
            "Each setting is an environment variable and a flag; the flag wins.\n"
            "BANTER_X_FILE names a file to read a text setting X from.\n\n",
-           program == SETTINGS_GATEWAY ? "banter-gateway" : "banter-broker");
+           program_name(program));
     printf("%-31s %-12s %-16s %s\n", "NAME", "UNIT", "DEFAULT", "MEANING");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char number[24];

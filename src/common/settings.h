@@ -9,7 +9,7 @@
 
 #include "common/base.h"
 
-enum settings_program { SETTINGS_GATEWAY = 1, SETTINGS_BROKER = 2 };
+enum settings_program { SETTINGS_GATEWAY = 1, SETTINGS_BROKER = 2, SETTINGS_CTL = 4 };
 
 struct settings {
 #define SETTING_TEXT(field, name, programs, unit, fallback, help)           char *field;

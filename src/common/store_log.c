@@ -1,5 +1,8 @@
 #include "common/store_log.h"
 
+#include "common/digest.h"
+#include "common/limits.h"
+
 /* The columns that each_event() reads; e is a part of the log, u are the actors. */
 #define EVENT_COLUMNS "e.seq, e.kind, e.actor_id, e.created_at_us, u.username, e.body"
 
@@ -120,4 +123,13 @@ enum err store_log_audit(struct db *db, uint64_t room_id, struct store_audit *au
     audit_out->last_seq = db_col_u64(db, 1);
     audit_out->count = db_col_u64(db, 2);
     return ERR_NONE;
+}
+
+enum err store_log_renew_epoch(struct db *db, uint64_t *epoch_out)
+{
+    uint64_t random;
+
+    digest_random(&random, sizeof(random));
+    *epoch_out = random % JSON_INTEGER_MAX + 1;
+    return DB_RUN(db, "UPDATE meta SET value = ? WHERE name = 'epoch'", db_u64(*epoch_out));
 }

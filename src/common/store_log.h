@@ -43,5 +43,7 @@ enum err store_log_audit(struct db *db, uint64_t room_id,
                          struct store_audit *audit_out) ATTR_MUSTCHECK;
 /* The log's epoch (meta.epoch). */
 enum err store_log_epoch(struct db *db, uint64_t *epoch_out) ATTR_MUSTCHECK;
+/* Gives the log a new epoch, random, and never 0. Brokers read it when they start. */
+enum err store_log_renew_epoch(struct db *db, uint64_t *epoch_out) ATTR_MUSTCHECK;
 
 #endif

@@ -78,8 +78,6 @@ enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame
 
     if (frame->seq <= log->head)
         return ROOM_LOG_OLD;
-    /* An event is as good a barrier as a head: what follows it on its pipe will be heard. */
-    log->live = true;
     if (frame->seq != log->head + 1)
         result = jump(log, frame->seq - 1);
     grow(log);
@@ -88,20 +86,6 @@ enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame
     log->ring_bytes += frame->len;
     log->head = frame->seq;
     return result;
-}
-
-void room_log_suspend(struct room_log *log)
-{
-    log->live = false;
-}
-
-struct frame *room_log_get(const struct room_log *log, uint64_t seq)
-{
-    uint64_t first = room_log_first(log);
-
-    if (seq < first || seq > log->head)
-        return NULL;
-    return *slot(log, (uint32_t)(seq - first));
 }
 
 void room_log_prepend(struct room_log *log, struct frame *frame)

@@ -13,8 +13,8 @@
 #include "gateway/frame.h"
 
 struct room_log {
-    bool live;           /* the barrier was passed: what comes after head will be heard */
-    uint64_t head;       /* the last seq known to be committed */
+    bool live;     /* a head was heard: what comes after it will be heard, and the epoch is known */
+    uint64_t head; /* the last seq known to be committed */
     uint64_t epoch;      /* of the log; 0 until a head was heard */
     struct frame **ring; /* a circular array */
     uint32_t ring_size;  /* a power of two, or 0 */
@@ -37,9 +37,6 @@ void room_log_fini(struct room_log *log);
 enum room_log_result room_log_on_head(struct room_log *log, uint64_t head, uint64_t epoch);
 /* An event arrived. Takes a reference of its own if it keeps the frame. */
 enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame);
-/* The bus was cut: until a head or an event is heard, nothing is live. The ring stays right. */
-void room_log_suspend(struct room_log *log);
-
 /* The seq of the oldest event in the ring; head + 1 when it is empty. */
 uint64_t room_log_first(const struct room_log *log);
 /* The event with this seq, or NULL if it is not in the ring. Borrowed until the next change. */
