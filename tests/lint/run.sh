@@ -41,7 +41,7 @@ compose_config() { BANTER_DB_PASSWORD=lint docker-compose -f docker-compose.yml 
 {
   check formatting clang-format clang-format --dry-run -Werror $sources
   check sources node node tests/lint/sources.mjs
-  check settings-table node node tests/lint/settings.mjs
+  check tables node node tests/lint/tables.mjs
   check cppcheck cppcheck cppcheck_all
   check shellcheck shellcheck shellcheck $scripts .ci/run
   check haproxy haproxy haproxy_config
