@@ -85,6 +85,10 @@ static void set_options(struct bus_sock *sock)
     set_int(sock, ZMQ_RCVHWM, publishes ? 0 : MESSAGES_WAITING_MAX);
     if (sock->role == BUS_BROKER_EVENTS)
         set_int(sock, ZMQ_XPUB_VERBOSE, 1); /* the barrier needs repeated subscriptions too */
+    /* A broker that went takes its subscriptions with it at once, so that the worker knows that its
+     * shards have no owner; without this a connecting socket keeps them until it is back. */
+    if (sock->role == BUS_WORKER_COMMANDS)
+        set_int(sock, ZMQ_IMMEDIATE, 1);
     /* A host that vanished without a FIN is noticed within seconds (TCP only). */
     set_int(sock, ZMQ_HEARTBEAT_IVL, 3000);
     set_int(sock, ZMQ_HEARTBEAT_TIMEOUT, 9000);

@@ -4,6 +4,7 @@
 #include "common/mem.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <sys/time.h>
 
 struct turn_hook {
@@ -199,6 +200,14 @@ struct loop_watch *loop_signal_create(struct loop *loop, int signal_number,
                                       void (*fn)(void *context), void *context)
 {
     return watch_create(loop, signal_number, EV_SIGNAL, fn, context);
+}
+
+void loop_signals_unblock(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 void loop_watch_kick(struct loop_watch *watch)

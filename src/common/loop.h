@@ -51,5 +51,7 @@ void loop_watch_destroy(struct loop_watch **watch);
 /* fn on the loop (not in the signal handler) when the signal arrives; watch with the same calls. */
 struct loop_watch *loop_signal_create(struct loop *loop, int signal_number,
                                       void (*fn)(void *context), void *context);
+/* Lets all signals through that were blocked until the handlers above were set. */
+void loop_signals_unblock(void);
 
 #endif

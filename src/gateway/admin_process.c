@@ -22,6 +22,7 @@ int admin_process_run(const struct settings *settings, const struct metrics_slot
 
     if (log_level_parse(settings->log_level, &level))
         log_init("gateway.admin", level);
+    loop_signals_unblock();
     admin = admin_create(loop, settings->admin_listen, 0, slots, count);
     loop_run(loop); /* without a port, too: the master would only start another */
     admin_destroy(&admin);

@@ -1,6 +1,7 @@
 /*
  * inherit.h: what crosses the fork from the master to a worker, and nothing else does.
  *
+ * SIGTERM, SIGINT and SIGCHLD are blocked: the child unblocks them when its handlers are set.
  * Event loops, ZeroMQ contexts, database connections and threads are made after the fork.
  */
 #ifndef BANTER_GATEWAY_INHERIT_H

@@ -107,7 +107,8 @@ static void leave_master(struct master *master, size_t index)
             close(master->children[i].listen_fd);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    sigprocmask(SIG_UNBLOCK, &master->signals, NULL);
+    /* The signals stay blocked until the child has its handlers: one that is told to stop while it
+     * starts then does so in order. */
 }
 
 ATTR_NORETURN static void become_child(struct master *master, size_t index)

@@ -88,6 +88,15 @@ enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame
     return result;
 }
 
+struct frame *room_log_get(const struct room_log *log, uint64_t seq)
+{
+    uint64_t first = room_log_first(log);
+
+    if (seq < first || seq > log->head)
+        return NULL;
+    return *slot(log, (uint32_t)(seq - first));
+}
+
 void room_log_prepend(struct room_log *log, struct frame *frame)
 {
     CHECK(frame->seq + 1 == room_log_first(log));

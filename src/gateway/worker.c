@@ -279,6 +279,7 @@ int worker_run(const struct inherit *inherit)
     log_init(name, level);
     metrics_use(inherit->metrics);
     init(worker, inherit);
+    loop_signals_unblock();
     log_info("worker.ready", "pid=%d", (int)getpid());
     loop_run(worker->services.loop);
     fini(worker);
