@@ -58,19 +58,21 @@ describe('openapi.json', () => {
     const client_id = uniqueName('c');
     await owner.api.post(`${base}/messages`, { text: 'described', client_id });
     await owner.api.post(`${base}/messages`, { text: 'described', client_id });
-    for (const path of ['', '/users', '/messages', '/messages?limit=1', '/messages?limit=0', '/users?limit=x']) {
+    for (const path of [
+      '', '/users', '/messages', '/messages?limit=1', '/messages?limit=0', '/users?limit=x', '/verify', '/events?since=x',
+    ]) {
       await owner.api.get(`${base}${path}`);
     }
     await owner.api.get('/api/chat/rooms');
     await owner.api.get('/api/chat/rooms?limit=0');
     const stranger = await api.user();
-    for (const path of [base, `${base}/users`, `${base}/messages`]) await stranger.api.get(path);
+    for (const path of ['', '/users', '/messages', '/verify', '/events']) await stranger.api.get(`${base}${path}`);
     await stranger.api.post(`${base}/messages`, { text: 'x' });
     await stranger.api.post(`${base}/leave`);
     await member.api.post(`${base}/join`);
     await owner.api.post(`${base}/leave`);
     await member.api.post(`${base}/leave`);
-    for (const path of ['', '/users', '/messages']) await owner.api.get(`/api/chat/rooms/4000000000${path}`);
+    for (const path of ['', '/users', '/messages', '/verify', '/events']) await owner.api.get(`/api/chat/rooms/4000000000${path}`);
     for (const path of ['/join', '/leave', '/messages']) {
       await owner.api.post(`/api/chat/rooms/4000000000${path}`, { text: 'x' });
     }
@@ -90,8 +92,8 @@ describe('openapi.json', () => {
     await member.api.post('/api/logout');
     await member.api.post('/api/logout');
     for (const [path, item] of Object.entries(description.paths)) {
-      // The one is a WebSocket, the other sends browsers on to the folder of its pages.
-      if (path.startsWith('/ws/') || path === '/docs') continue;
+      // A WebSocket, a stream that does not end, and what sends browsers on to a folder of pages.
+      if (path.startsWith('/ws/') || path.endsWith('/events') || path === '/docs') continue;
       for (const method of METHODS.filter((one) => one in item)) {
         assert.ok(
           [...seen].some((key) => key.startsWith(`${method} ${path} 200`)), `a 200 of ${method} ${path}`,

@@ -50,18 +50,42 @@ describe('openapi.json', () => {
     expect(count).toBeGreaterThan(40)
   })
 
-  test('every frame to copy in the text of the WebSocket fits its schema', () => {
-    const text: string = spec.paths['/ws/chat/{room_id}'].get.description
-    const lines = text.match(/^\{.*\}$/gm) ?? []
-    expect(lines.length).toBeGreaterThan(9)
-    const byType: Json = {
-      new_message: 'MessageEvent', user_activity: 'UserActivity', ack: 'Ack', error: 'ErrorFrame',
-      subscribed: 'Subscribed', caught_up: 'CaughtUp', room_created: 'RoomCreatedEvent',
-    }
+  const schemaOfType: Json = {
+    new_message: 'MessageEvent', user_activity: 'UserActivity', ack: 'Ack', error: 'ErrorFrame',
+    subscribed: 'Subscribed', caught_up: 'CaughtUp', room_created: 'RoomCreatedEvent',
+    hello: 'Hello', bye: 'Bye', unsubscribed: 'Unsubscribed', pong: 'Pong',
+    subscribe: 'Subscribe', unsubscribe: 'Unsubscribe', message: 'RoomMessage', ping: 'Ping',
+  }
+
+  function schemaOf(frame: Json): string {
+    if (!frame.type) return 'NewMessage'
+    if (frame.type === 'typing') return frame.user_id ? 'Typing' : 'TypingNote'
+    return schemaOfType[frame.type] ?? 'MemberEvent'
+  }
+
+  test.each([
+    ['/ws/chat/{room_id}', 12],
+    ['/ws/chat', 20],
+    ['/api/chat/rooms/{room_id}/events', 4],
+  ])('every frame to copy in the text of %s fits its schema', (path, count) => {
+    const text: string = spec.paths[path].get.description
+    const lines = text.match(/^(data: )?\{.*\}$/gm) ?? []
+    expect(lines.length).toBe(count)
     for (const line of lines) {
-      const frame: Json = JSON.parse(line)
-      const name = frame.type ? (byType[frame.type] ?? 'MemberEvent') : 'NewMessage'
-      expect(check(`/components/schemas/${name}`, frame), line).toEqual([])
+      const frame: Json = JSON.parse(line.replace(/^data: /, ''))
+      expect(check(`/components/schemas/${schemaOf(frame)}`, frame), line).toEqual([])
+    }
+  })
+
+  test('the table of close codes has every reason of close_reasons.def', () => {
+    const table = read('../../src/gateway/close_reasons.def')
+    const rows = [...table.matchAll(/^CLOSE\(\w+, (\d+), (\w+), \d+, "([^"]+)"\)/gm)]
+    expect(rows.length).toBeGreaterThan(9)
+    const described: string[] = spec.paths['/ws/chat'].get.description.split('\n')
+    for (const [, code, verdict, sentence] of rows) {
+      const line = described.find((each) => each.startsWith(`| ${code} |`) && each.includes(`\`${sentence}\``))
+      expect(line, `${code} ${sentence}`).toBeDefined()
+      expect(/ connect again/.test(line ?? ''), line).toBe(verdict !== 'NEVER')
     }
   })
 
@@ -110,6 +134,12 @@ describe('openapi.json', () => {
     expect(schemas.Room.properties.users.maxItems).toBe(limit('ROOM_EMBED_USERS_MAX'))
     expect(parameters.Limit.schema.default).toBe(limit('PAGE_LIMIT_DEFAULT'))
     expect(parameters.Limit.schema.maximum).toBe(limit('PAGE_LIMIT_MAX'))
+    const hello = /^\{"type": "hello".*$/m.exec(spec.paths['/ws/chat'].get.description)?.[0] ?? ''
+    expect(JSON.parse(hello).limits).toMatchObject({
+      text_characters: limit('MESSAGE_CHARS_MAX'),
+      rooms: limit('ROOMS_PER_SOCKET_MAX'),
+      sends_in_flight: limit('SENDS_IN_FLIGHT_PER_SOCKET_MAX'),
+    })
   })
 
   test('the error codes are those of errors.def, less what clients are never told', () => {
