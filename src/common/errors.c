@@ -36,3 +36,19 @@ bool err_temporary(enum err err)
 {
     return table[known(err)].temporary;
 }
+
+enum err err_public(enum err err)
+{
+    switch (err) {
+    case ERR_DB_UNCERTAIN:
+        return ERR_OUTCOME_UNKNOWN;
+    case ERR_DB_RETRY:
+        return ERR_DATABASE_UNAVAILABLE;
+    case ERR_DB_DUPLICATE:
+    case ERR_DB_FAILED:
+    case ERR_NO_ROW:
+        return ERR_INTERNAL;
+    default:
+        return known(err);
+    }
+}

@@ -21,5 +21,7 @@ const char *err_code(enum err err);
 const char *err_sentence(enum err err);
 int err_http_status(enum err err);
 bool err_temporary(enum err err);
+/* What a client is told of an error between us and the database; other errors are themselves. */
+enum err err_public(enum err err);
 
 #endif

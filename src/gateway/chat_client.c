@@ -313,7 +313,8 @@ static void admit(struct chat_client *client, const struct admission *admission)
 static void admit_room(struct chat_client *client, const struct admission *admission)
 {
     struct chat_room *room = chat_client_room(client, admission->request.room_id);
-    struct error_frame error = {.err = admission->err, .room_id = admission->request.room_id};
+    struct error_frame error = {.err = err_public(admission->err),
+                                .room_id = admission->request.room_id};
     struct strbuf out = STRBUF_EMPTY;
 
     if (room == NULL || room->sub.room != NULL)

@@ -2,8 +2,10 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/settings.h"
 #include "gateway/assets.h"
 #include "gateway/http_guard_conn.h"
@@ -28,6 +30,7 @@ struct http_server {
     struct evhttp_bound_socket *bound;
     struct evconnlistener *listener;
     size_t busy;
+    struct http_guard_counters counted; /* as they were when they last went into the metrics */
 };
 
 static const char *method_name(enum evhttp_cmd_type command)
@@ -233,6 +236,24 @@ size_t http_server_busy(const struct http_server *server)
 void http_server_close_idle(struct http_server *server)
 {
     http_guard_close_idle(server->guard);
+}
+
+void http_server_count(struct http_server *server)
+{
+    const struct http_guard_counters *now = http_guard_counters(server->guard);
+    const struct http_guard_counters *last = &server->counted;
+
+    for (size_t i = 0; i < ERR_COUNT; i++)
+        metrics_add(METRIC_HTTP_VIOLATIONS, now->violations[i] - last->violations[i]);
+    metrics_add(METRIC_HTTP_TIMEOUTS, now->head_timeouts + now->body_timeouts -
+                                          last->head_timeouts - last->body_timeouts);
+    metrics_add(METRIC_HTTP_REFUSED, now->refused - last->refused);
+    metrics_add(METRIC_HTTP_ACCEPT_ERRORS, now->accept_errors - last->accept_errors);
+    metrics_set(METRIC_HTTP_CONNECTIONS, now->connections);
+    if (now->accept_errors != last->accept_errors)
+        log_warn("http.accept_failed", "times=%llu hint=\"the limit of open files\"",
+                 (unsigned long long)(now->accept_errors - last->accept_errors));
+    server->counted = *now;
 }
 
 void http_server_request_gone(struct http_server *server)

@@ -17,6 +17,8 @@ void http_server_stop_listening(struct http_server *server);
 size_t http_server_busy(const struct http_server *server);
 /* Closes connections on which nothing is under way. */
 void http_server_close_idle(struct http_server *server);
+/* Brings the guard's counts into the metrics; called about once a second. */
+void http_server_count(struct http_server *server);
 /* No request may be under way. */
 void http_server_destroy(struct http_server **server);
 

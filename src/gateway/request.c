@@ -158,8 +158,9 @@ void request_reply_success(struct request *request, const char *message)
     reply_json(request, 200);
 }
 
-void request_reply_error(struct request *request, enum err err)
+void request_reply_error(struct request *request, enum err reason)
 {
+    enum err err = err_public(reason);
     int status = err_http_status(err);
 
     strbuf_reset(&request->out);

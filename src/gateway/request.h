@@ -81,7 +81,7 @@ void request_reply(struct request *request);
 /* 200 with {"success":true,"message":…,"data":<out, or null when it is empty>}. */
 void request_reply_success(struct request *request, const char *message);
 /* The error's status and the envelope with success false. */
-void request_reply_error(struct request *request, enum err err);
+void request_reply_error(struct request *request, enum err reason);
 /* Any status and body; content_type is static. Used for assets. Extra headers were added before. */
 void request_reply_bytes(struct request *request, int status, const char *content_type,
                          const void *data, size_t len);

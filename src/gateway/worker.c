@@ -120,6 +120,7 @@ static void on_probe_timer(void *context)
 {
     struct worker *worker = context;
 
+    http_server_count(worker->http);
     if (worker->probing)
         return;
     worker->probe.run = run_probe;
