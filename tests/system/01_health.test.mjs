@@ -122,7 +122,7 @@ for (const workers of [1, 4]) {
 
     it('answers 404 for what is not there', async () => {
       const paths = ['/nothing', '/api', '/api/', '/api/nothing', '/api/chat', '/healthz/x', '/assets/nothing.js',
-        '/docs/nothing.css', '/ws', '/ws/chat', '/ws/chat/', '/index.htm', '/api/chat/rooms/1/nothing'];
+        '/docs/nothing.css', '/ws', '/ws/', '/ws/chat/', '/index.htm', '/api/chat/rooms/1/nothing'];
       for (const path of paths) {
         assertError(await api.get(path, { headers: { accept: 'application/json' } }), 404, 'not_found');
       }

@@ -315,7 +315,7 @@ for (const workers of [1, 4]) {
       const begun = Date.now();
       assertEnvelope(await member.api.post('/api/logout'));
       for (const socket of sockets) {
-        assert.deepEqual(await socket.waitClosed(), { code: 1008, reason: 'Session ended' });
+        assert.deepEqual(await socket.waitClosed(), { code: 4001, reason: 'Session ended' });
       }
       assert.ok(Date.now() - begun < 10_000, 'well before the sessions are looked up again');
       for (const socket of [...others, stays]) {
@@ -332,7 +332,7 @@ for (const workers of [1, 4]) {
       const sockets = await onEachWorker(room, member);
       await member.api.leave(room.id);
       for (const socket of sockets) {
-        assert.deepEqual(await socket.waitClosed(), { code: 1008, reason: 'Removed from the room' });
+        assert.deepEqual(await socket.waitClosed(), { code: 4003, reason: 'Removed from the room' });
       }
       await watcher.say('without you');
       for (const socket of sockets) assert.equal(socket.messages.length, 0);
@@ -365,6 +365,21 @@ for (const workers of [1, 4]) {
         assert.equal((await pong).toString(), data);
       }
       await socket.end();
+    });
+
+    it('refuses a room, a since or an epoch that is no number before the handshake', async () => {
+      const { owner, room } = await makeRoom(api, 0);
+      const bad = [['x', {}], ['-1', {}], ['99999999999999999999', {}], [room.id, { since: 'x' }],
+        [room.id, { since: '-1' }], [room.id, { since: '1.5' }], [room.id, { since: '99999999999999999999' }],
+        [room.id, { since: 0, epoch: 'x' }]];
+      for (const [roomId, options] of bad) {
+        const what = `${roomId} ${JSON.stringify(options)}`;
+        await assert.rejects(Socket.open(stack.url, roomId, owner.token, options), (error) => {
+          assert.equal(error.status, 422, `${roomId} ${JSON.stringify(options)}: ${error.status}`);
+          assert.equal(JSON.parse(error.text).code, 'validation_failed');
+          return true;
+        }, what);
+      }
     });
 
     it('asks a plain GET to upgrade', async () => {
@@ -401,6 +416,8 @@ describe('WebSocket ping', () => {
       const { openRawSocket, OPCODE } = await import('./lib/raw.mjs');
       const asleep = await openRawSocket(stack, `/ws/chat/${room.id}?token=${owner.token}`);
       await asleep.readFrameUntil((frame) => frame.opcode === OPCODE.PING, 20_000);
+      const close = await asleep.readClose(20_000);
+      assert.deepEqual([close.code, close.reason], [4010, 'Pings were not answered']);
       await asleep.waitEnd(20_000);
       asleep.destroy();
       assert.ok(awake.pings >= 1);

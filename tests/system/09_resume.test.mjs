@@ -101,18 +101,6 @@ for (const { name, workers, env } of variants) {
       await socket.end();
     });
 
-    it('refuses a since that is none', async () => {
-      const { owner, room } = await makeRoom(api, 0);
-      for (const since of ['-1', 'x', '1.5', '99999999999999999999']) {
-        const socket = new Socket(stack.url, room.id, owner.token, { since });
-        const outcome = await socket.opened.then(
-          async () => (await socket.waitClosed()).code,
-          (error) => error.status,
-        );
-        assert.ok([1008, 400, 422].includes(outcome), `${since}: ${outcome}`);
-      }
-    });
-
     it(`brings ${DEEP} events to who begins at 0`, async () => {
       const { owner, room, members } = await makeRoom(api, 3);
       await fill(room, owner, DEEP);

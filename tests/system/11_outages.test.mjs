@@ -215,7 +215,7 @@ for (const workers of [1, 4]) {
         const answer = await new Api(brief.url, { token: user.token }).post('/api/logout');
         assert.ok([200, 503].includes(answer.status), answer.text);
         for (const socket of sockets) {
-          assert.equal((await socket.waitClosed(40_000)).code, 1008);
+          assert.equal((await socket.waitClosed(40_000)).code, 4001);
         }
         await brief.startBroker();
         await brief.waitReady();

@@ -42,7 +42,7 @@ describe('a short session', () => {
       await sockets[1].waitClosed();
       await two.api.delete('/api/delete');
       await owner.api.post('/api/logout');
-      assert.equal((await sockets[0].waitClosed()).code, 1008);
+      assert.equal((await sockets[0].waitClosed()).code, 4001);
       follower.stopped = true;
       await follower.running;
     });

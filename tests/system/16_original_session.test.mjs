@@ -97,7 +97,7 @@ describe("the original's session", () => {
     assert.equal((await curl('POST', `/api/chat/rooms/${roomId}/leave`, { token: adaToken })).status, 400);
     const closed = new Promise((resolve) => adaSocket.once('close', (code) => resolve(code)));
     assert.equal((await curl('POST', '/api/logout', { token: adaToken })).status, 200);
-    assert.equal(await within('the socket to close', closed), 1008);
+    assert.equal(await within('the socket to close', closed), 4001);
     assert.equal((await curl('GET', '/api/chat/rooms', { token: adaToken })).status, 401);
     assert.equal((await curl('DELETE', '/api/delete', { token: bobToken })).status, 200);
     assert.equal((await curl('POST', '/api/login', { json: bob })).status, 401);

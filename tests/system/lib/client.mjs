@@ -190,7 +190,8 @@ export function assertEnvelope(answer) {
 // --- WebSocket --------------------------------------------------------------------------------
 
 export class Socket {
-  // Everything that was received is in frames, in order. closed becomes {code, reason}.
+  // Everything that was received is in frames, in order. closed becomes {code, reason}. Without a
+  // room it is the socket of many rooms, /ws/chat.
   constructor(url, roomId, token, { since, epoch, headers } = {}) {
     const query = new URLSearchParams();
     if (token !== undefined) query.set('token', token);
@@ -201,7 +202,8 @@ export class Socket {
     this.pongs = 0;
     this.pings = 0;
     this.listeners = new Set();
-    this.ws = new WebSocket(`${base}/ws/chat/${roomId}?${query}`, {
+    const path = roomId === null ? '/ws/chat' : `/ws/chat/${roomId}`;
+    this.ws = new WebSocket(`${base}${path}?${query}`, {
       headers,
       perMessageDeflate: false,
       handshakeTimeout: deadlineMs(20_000),
@@ -367,6 +369,9 @@ export async function socketOnEachWorker(stack, connect, gateway = 0) {
 // role that a failed test left behind ends with it.
 const backOff = () => delay(20 + Math.random() * 100, undefined, { ref: false });
 
+// Closes after which coming back makes no sense.
+const isFinal = (close) => [1008, 4001, 4003, 4004].includes(close?.code);
+
 // Stays connected to a room from `since` on, whatever is killed, and records every event of the
 // log. That they come gap-free, once and in order is asserted at each.
 export class Follower {
@@ -391,8 +396,8 @@ export class Follower {
         await within('the WebSocket to open', socket.opened, 20_000);
         this.connections += 1;
         await socket.closed;
-        if (socket.close.code === 1008) {
-          this.faults.push(`closed 1008 ${socket.close.reason}`);
+        if (isFinal(socket.close)) {
+          this.faults.push(`closed ${socket.close.code} ${socket.close.reason}`);
           return;
         }
       } catch {
@@ -507,7 +512,7 @@ export class ReliableSender {
       }
       assert.deepEqual(this.faults, []);
       if (!this.socket.isOpen) {
-        if (this.socket.close?.code === 1008) throw new Error(`closed: ${this.socket.close.reason}`);
+        if (isFinal(this.socket.close)) throw new Error(`closed: ${this.socket.close.reason}`);
         await backOff();
         await this.connect();
         this.resend();
