@@ -82,7 +82,7 @@ UNIT_PROGRAMS := $(addprefix $(B)/tests/,$(UNITS) $(INTEGRATIONS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test test-browser unit system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-browser test-kill unit system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -231,6 +231,10 @@ system: all $(TEST_PACKAGES) ## the black-box tests over the real processes
 
 test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian's Chromium
 	@BANTER_BIN_DIR=$(B)/bin node --test tests/browser/chat.test.mjs
+
+KILL_SECONDS ?= 600
+test-kill: all $(TEST_PACKAGES) ## kill, stop and cut everything for KILL_SECONDS=600; KILL_SEED= repeats a run
+	@BANTER_BIN_DIR=$(B)/bin KILL_SECONDS=$(KILL_SECONDS) node tests/kill/kill.mjs
 
 asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@sh deploy/bootstrap.sh
