@@ -1,6 +1,7 @@
 #include "common/loop.h"
 
 #include "common/check.h"
+#include "common/list.h"
 #include "common/mem.h"
 
 #include <event2/event.h>
@@ -16,6 +17,7 @@ struct loop {
     struct event_base *base;
     struct turn_hook hooks[LOOP_TURN_HOOKS_MAX];
     size_t hook_count;
+    struct list kicked; /* watches that want a call in the next turn */
     bool stopping;
     bool no_wait;
 };
@@ -28,6 +30,8 @@ struct loop_timer {
 };
 
 struct loop_watch {
+    struct loop *loop;
+    struct list_node kick_node;
     struct event *event;
     void (*fn)(void *context);
     void *context;
@@ -45,6 +49,7 @@ struct loop *loop_create(void)
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     CHECK(loop->base != NULL);
+    list_init(&loop->kicked);
     return loop;
 }
 
@@ -62,16 +67,28 @@ struct event_base *loop_base(struct loop *loop)
     return loop->base;
 }
 
+/* Outside of libevent's loop: inside, an event that is made active in a callback runs in the same
+ * turn, and one that does so again and again would keep all others, and the hooks, from theirs. */
+static void run_kicks(struct loop *loop)
+{
+    struct list_node *node;
+
+    while ((node = list_pop_front(&loop->kicked)) != NULL)
+        event_active(LIST_ITEM(node, struct loop_watch, kick_node)->event, EV_READ, 0);
+}
+
 static void run_hooks(struct loop *loop)
 {
     loop->no_wait = false;
     for (size_t i = 0; i < loop->hook_count; i++)
         loop->hooks[i].fn(loop->hooks[i].context);
+    run_kicks(loop);
 }
 
 void loop_run(struct loop *loop)
 {
     loop->stopping = false;
+    run_kicks(loop);
     while (!loop->stopping) {
         int flags = EVLOOP_ONCE | (loop->no_wait ? EVLOOP_NONBLOCK : 0);
 
@@ -95,6 +112,7 @@ void loop_turn(struct loop *loop, unsigned max_wait_ms)
 {
     struct timeval wait = {(time_t)(max_wait_ms / 1000), (suseconds_t)(max_wait_ms % 1000) * 1000};
 
+    run_kicks(loop);
     if (!loop->no_wait)
         event_base_once(loop->base, -1, EV_TIMEOUT, wait_over, NULL, &wait);
     event_base_loop(loop->base, EVLOOP_ONCE | (loop->no_wait ? EVLOOP_NONBLOCK : 0));
@@ -183,6 +201,7 @@ static struct loop_watch *watch_create(struct loop *loop, int fd, short what,
 {
     struct loop_watch *watch = mem_alloc(sizeof(*watch));
 
+    watch->loop = loop;
     watch->fn = fn;
     watch->context = context;
     watch->event = event_new(loop->base, fd, (short)(what | EV_PERSIST), on_watch, watch);
@@ -212,13 +231,15 @@ void loop_signals_unblock(void)
 
 void loop_watch_kick(struct loop_watch *watch)
 {
-    event_active(watch->event, EV_READ, 0);
+    if (!list_node_linked(&watch->kick_node))
+        list_push_back(&watch->loop->kicked, &watch->kick_node);
 }
 
 void loop_watch_destroy(struct loop_watch **watch)
 {
     if (*watch == NULL)
         return;
+    list_remove(&(*watch)->kick_node);
     event_free((*watch)->event);
     mem_free(*watch);
     *watch = NULL;

@@ -21,7 +21,7 @@ struct pending {
     struct list_node node; /* in the order of sending */
     struct bus_command command;
     uint32_t shard;
-    bool published;
+    uint32_t times; /* published */
     uint64_t deadline_ms;
     uint64_t repeat_at_ms;
     uint64_t repeat_after_ms; /* doubles with each repeat */
@@ -78,9 +78,8 @@ static void publish(struct bus_link *link, struct pending *pending, uint64_t now
         return;
     message.command.ttl_ms =
         (uint32_t)(pending->deadline_ms > now ? pending->deadline_ms - now : 0);
-    if (pending->published)
+    if (pending->times++ > 0)
         metrics_add(METRIC_COMMAND_REPEATS, 1);
-    pending->published = true;
     send_message(link, &message);
 }
 
@@ -92,7 +91,7 @@ static void finish(struct bus_link *link, struct pending *pending, const struct 
     metrics_set(METRIC_COMMANDS_IN_FLIGHT, map_count(link->pending_by_id));
     pending->done(pending->context, answer);
     mem_free(pending);
-    if (link->was_full && map_count(link->pending_by_id) < link->options.commands_max * 3 / 4) {
+    if (link->was_full && map_count(link->pending_by_id) <= link->options.commands_max * 3 / 4) {
         link->was_full = false;
         link->handlers.on_room(link->context);
     }
@@ -102,7 +101,7 @@ static void give_up(struct bus_link *link, struct pending *pending, enum err unp
 {
     struct bus_answer answer = {.command_id = pending->command.command_id,
                                 .room_id = pending->command.room_id,
-                                .err = pending->published ? ERR_OUTCOME_UNKNOWN : unpublished};
+                                .err = pending->times > 0 ? ERR_OUTCOME_UNKNOWN : unpublished};
 
     metrics_add(METRIC_COMMAND_TIMEOUTS, 1);
     finish(link, pending, &answer);
@@ -215,8 +214,15 @@ static void on_answer(struct bus_link *link, const struct bus_answer *answer)
 {
     struct pending *pending = map_find_u64(link->pending_by_id, answer->command_id);
 
-    if (pending != NULL) /* else the answer to a repeat, or one that was given up */
-        finish(link, pending, answer);
+    struct bus_answer unknown = *answer;
+
+    if (pending == NULL)
+        return; /* the answer to a repeat, or to one that was given up */
+    /* "It did not happen" is the word of the broker that was asked last: an earlier one may have
+     * committed the command and died before it could say so. */
+    if (pending->times > 1 && err_temporary(answer->err))
+        unknown.err = ERR_OUTCOME_UNKNOWN;
+    finish(link, pending, &unknown);
 }
 
 static void on_downward(void *context, const uint8_t *data, size_t len)

@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+/* Subscriptions of one socket that may be checked at a time: the pool is everybody's. */
+#define ADMISSIONS_MAX 8
+
 /* What is checked on the pool before a client may have something. */
 struct admission {
     struct pool_job job;
@@ -21,6 +24,7 @@ struct admission {
     bool check_room;
     uint64_t user_id; /* of check_room without check_session */
     struct chat_request request;
+    uint32_t serial; /* of the chat_room, if there is one yet */
     uint8_t token_hash[DIGEST_SHA256_SIZE];
     /* The result: */
     struct store_session session;
@@ -190,6 +194,7 @@ static struct chat_room *create_room(struct chat_client *client, const struct ch
     struct chat_room *room = mem_alloc(sizeof(*room));
 
     room->client = client;
+    room->serial = ++client->last_serial;
     room->room_id = request->room_id;
     room->sub.ops = &sub_ops;
     room->sub.has_since = request->has_since;
@@ -306,7 +311,6 @@ static void admit(struct chat_client *client, const struct admission *admission)
         say_hello(client, admission->epoch);
     else
         hear(create_room(client, &admission->request), admission->head);
-    ws_conn_resume(&client->conn);
 }
 
 /* A room that a multi-room client subscribed to. It may have gone from the list meanwhile. */
@@ -317,8 +321,8 @@ static void admit_room(struct chat_client *client, const struct admission *admis
                                 .room_id = admission->request.room_id};
     struct strbuf out = STRBUF_EMPTY;
 
-    if (room == NULL || room->sub.room != NULL)
-        return;
+    if (room == NULL || room->serial != admission->serial)
+        return; /* unsubscribed meanwhile, and perhaps subscribed anew */
     if (admission->err == ERR_NONE) {
         hear(room, admission->head);
         return;
@@ -333,6 +337,7 @@ static void on_admitted(struct pool_job *job)
     struct admission *admission = CONTAINER_OF(job, struct admission, job);
     struct chat_client *client = admission->client;
 
+    client->admissions--;
     if (client->conn.state == WS_OPEN) {
         if (!admission->check_session)
             admit_room(client, admission);
@@ -341,6 +346,7 @@ static void on_admitted(struct pool_job *job)
         else
             refuse(client, admission->err);
     }
+    chat_client_hold_or_go_on(client);
     mem_free(admission);
     chat_client_unref(client);
 }
@@ -368,6 +374,7 @@ static bool submit(struct admission *admission)
         mem_free(admission);
         return false;
     }
+    client->admissions++;
     chat_client_ref(client);
     return true;
 }
@@ -379,6 +386,7 @@ void chat_client_subscribe(struct chat_client *client, const struct chat_request
     struct error_frame error = {.err = ERR_OVERLOADED, .room_id = request->room_id};
     struct strbuf out = STRBUF_EMPTY;
 
+    admission->serial = room->serial;
     admission->check_room = true;
     admission->user_id = client->membership.session->user_id;
     if (submit(admission))
@@ -443,7 +451,7 @@ void chat_client_open_stream(struct services *services, int fd,
     metrics_set(METRIC_WS_OPEN, ws_set_count(services->sockets));
     sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
     hear(create_room(client, &room), request->head);
-    ws_conn_resume(&client->conn);
+    chat_client_hold_or_go_on(client);
 }
 
 /* Each room gets its turn to be the first. */
@@ -451,12 +459,12 @@ static void on_drained(struct ws_conn *conn)
 {
     struct chat_client *client = of_conn(conn);
 
-    if (list_empty(&client->rooms))
-        return;
-    list_push_back(&client->rooms, list_pop_front(&client->rooms));
+    if (!list_empty(&client->rooms))
+        list_push_back(&client->rooms, list_pop_front(&client->rooms));
     LIST_FOREACH (node, &client->rooms) {
         rooms_pump(client->services->rooms, &LIST_ITEM(node, struct chat_room, client_node)->sub);
     }
+    chat_client_hold_or_go_on(client);
 }
 
 static void on_closed(struct ws_conn *conn)
@@ -483,7 +491,10 @@ const struct ws_handlers chat_client_handlers = {on_message, on_drained, on_viol
 
 void chat_client_hold_or_go_on(struct chat_client *client)
 {
+    if (client->membership.session == NULL || client->conn.state != WS_OPEN)
+        return; /* not admitted yet, or past caring */
     if (client->in_flight >= SENDS_IN_FLIGHT_PER_SOCKET_MAX ||
+        client->admissions >= ADMISSIONS_MAX || ws_conn_choked(&client->conn) ||
         bus_link_full(client->services->link))
         ws_conn_pause(&client->conn);
     else
@@ -492,11 +503,8 @@ void chat_client_hold_or_go_on(struct chat_client *client)
 
 static void resume_one(struct ws_conn *conn, void *context ATTR_UNUSED)
 {
-    struct chat_client *client = of_conn(conn);
-
-    /* One that was not admitted yet stays paused. */
-    if (conn->paused && client->membership.session != NULL)
-        chat_client_hold_or_go_on(client);
+    if (conn->paused)
+        chat_client_hold_or_go_on(of_conn(conn));
 }
 
 void chat_client_resume_all(struct services *services)

@@ -28,9 +28,11 @@ struct chat_client {
     struct services *services;
     struct list rooms; /* struct chat_room, by client_node */
     uint32_t room_count;
-    uint32_t refs;      /* the socket's own, and one for each job and command under way */
-    uint32_t in_flight; /* sends that were not answered */
-    uint8_t kind;       /* enum chat_kind */
+    uint32_t refs;       /* the socket's own, and one for each job and command under way */
+    uint32_t in_flight;  /* sends that were not answered */
+    uint32_t admissions; /* checks under way */
+    uint32_t last_serial;
+    uint8_t kind; /* enum chat_kind */
 };
 
 /* A room that a client hears, or is about to. */
@@ -40,6 +42,7 @@ struct chat_room {
     struct list_node ended_node; /* on the worker's list of rooms to let go of */
     struct chat_client *client;
     uint64_t room_id;
+    uint32_t serial;    /* tells this subscription from an earlier one to the same room */
     uint64_t typing_ms; /* when it last said that its user is writing */
 };
 
@@ -83,12 +86,18 @@ void chat_client_turn_end(void *services);
 
 /* ---- for chat_commands.c ---- */
 
-/* Reads on, unless this socket or the worker has as much under way as it may. */
+/* Reads on, unless this socket or the worker has as much under way as it may, or the client does
+ * not read what it is answered. Ignored before admission and after the close. */
 void chat_client_hold_or_go_on(struct chat_client *client);
 /* Sends a frame that is in out, and empties out. */
 void chat_client_say(struct chat_client *client, struct strbuf *out);
 void chat_client_ref(struct chat_client *client);
 void chat_client_unref(struct chat_client *client);
+/* The membership was checked, and has not ended. */
+static inline bool chat_room_open(const struct chat_room *room)
+{
+    return room->sub.room != NULL && !room->sub.ended;
+}
 /* The room with this id, or NULL. */
 struct chat_room *chat_client_room(struct chat_client *client, uint64_t room_id);
 /* Begins to hear a room, after its membership was checked on the pool. since as in chat_request. */

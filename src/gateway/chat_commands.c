@@ -59,8 +59,7 @@ static void on_answer(void *context, const struct bus_answer *answer)
         chat_frame_ack(&out, sent->room_id, answer, error.client_id);
         chat_client_say(client, &out);
     }
-    if (client->conn.state == WS_OPEN && client->conn.paused)
-        chat_client_hold_or_go_on(client);
+    chat_client_hold_or_go_on(client);
     mem_free(sent);
     chat_client_unref(client);
 }
@@ -151,8 +150,11 @@ static void handle_room_frame(struct chat_client *client, struct span type, uint
     bool subscribe = span_is(type, "subscribe");
     struct error_frame error = {.err = subscribe ? ERR_ALREADY_SUBSCRIBED : ERR_NOT_SUBSCRIBED,
                                 .room_id = room_id};
+    /* One whose membership is still being checked, or was found to have ended, may only be let go.
+     */
+    bool refused = room == NULL || (!chat_room_open(room) && !span_is(type, "unsubscribe"));
 
-    if (subscribe == (room != NULL)) {
+    if (subscribe ? room != NULL : refused) {
         json_get(doc, "client_id", &error.client_id);
         say_error(client, &error);
     } else if (subscribe) {

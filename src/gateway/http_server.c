@@ -175,6 +175,10 @@ static void on_request(struct evhttp_request *ev, void *context)
     enum routes_result result;
 
     /* The path is matched as it was sent: what is encoded needlessly is another path. */
+    if (server->services->link == NULL) {
+        request_reply_error(request, ERR_DRAINING); /* the worker is past its end */
+        return;
+    }
     result = routes_find(method, path, &request->route, &request->room_id, allow);
     if (result == ROUTES_FOUND)
         start_route(request);

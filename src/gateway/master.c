@@ -45,6 +45,7 @@ struct master {
     struct child *children; /* the workers, then the admin process if there is one */
     size_t workers;
     size_t count;
+    pid_t pid; /* the master's own */
     bool stopping;
     bool killed;
     uint64_t kill_at_ms;
@@ -101,6 +102,8 @@ static void leave_master(struct master *master, size_t index)
 {
     /* A worker without its master would never be told to stop. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != master->pid)
+        _exit(1); /* it died before that call */
     /* Sockets of others that stay open here would keep connections that nobody accepts. */
     for (size_t i = 0; i < master->workers; i++)
         if (i != index)
@@ -261,7 +264,8 @@ static void turn(struct master *master)
 
 int master_run(const struct settings *settings)
 {
-    struct master master = {.settings = settings, .workers = worker_count(settings)};
+    struct master master = {
+        .settings = settings, .workers = worker_count(settings), .pid = getpid()};
     char *dir = find_assets(settings);
 
     master.count = master.workers + (settings->admin_listen[0] != '\0' ? 1 : 0);

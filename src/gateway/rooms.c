@@ -10,7 +10,8 @@
 #include "gateway/log_reader.h"
 #include "gateway/presence_local.h"
 
-#define RETRY_MS 200
+#define RETRY_MS        200
+#define RETRY_FAILED_MS 500
 /* Half a minute of pages that lack what the head promised: then the log is broken. */
 #define EMPTY_READS_MAX 150
 #define EPHEMERAL_MAX   1024
@@ -48,6 +49,7 @@ struct rooms {
     struct list rings;
     struct loop_timer *retry;
     bool retry_armed;
+    bool reads_fail;        /* the last page could not be read: the database is away */
     struct list retry_subs; /* subscriptions, by read_node: their page could not be read */
     size_t ring_bytes;
 };
@@ -63,14 +65,20 @@ static void mark_dirty(struct rooms *rooms, struct room *room)
 
 /* ---- reading the log ---- */
 
-static void retry_later(struct rooms *rooms, struct subscription *sub)
+static void arm_retry(struct rooms *rooms, uint64_t delay_ms)
 {
-    list_push_back(&rooms->retry_subs, &sub->read_node);
     if (!rooms->retry_armed)
-        loop_timer_start(rooms->retry, RETRY_MS);
+        loop_timer_start(rooms->retry, delay_ms);
     rooms->retry_armed = true;
 }
 
+static void retry_later(struct rooms *rooms, struct subscription *sub)
+{
+    list_push_back(&rooms->retry_subs, &sub->read_node);
+    arm_retry(rooms, rooms->reads_fail ? RETRY_FAILED_MS : RETRY_MS);
+}
+
+/* While reads fail, one subscriber tries for all. */
 static void on_retry(void *context)
 {
     struct rooms *rooms = context;
@@ -79,9 +87,25 @@ static void on_retry(void *context)
 
     rooms->retry_armed = false;
     list_init(&again);
-    list_splice_back(&again, &rooms->retry_subs);
+    if (!rooms->reads_fail)
+        list_splice_back(&again, &rooms->retry_subs);
+    else if ((node = list_pop_front(&rooms->retry_subs)) != NULL)
+        list_push_back(&again, node);
     while ((node = list_pop_front(&again)) != NULL)
         pump(rooms, LIST_ITEM(node, struct subscription, read_node));
+    if (!list_empty(&rooms->retry_subs))
+        arm_retry(rooms, RETRY_FAILED_MS);
+}
+
+static void note_read(struct rooms *rooms, enum err err)
+{
+    bool failed_before = rooms->reads_fail;
+
+    rooms->reads_fail = err != ERR_NONE;
+    if (failed_before && !rooms->reads_fail && !list_empty(&rooms->retry_subs)) {
+        rooms->retry_armed = false;
+        arm_retry(rooms, 1);
+    }
 }
 
 /* What was read just before the ring joins it, as far as the room's share goes: the next subscriber
@@ -155,6 +179,7 @@ static void on_read_done(struct pool_job *job)
     struct list_node *node;
 
     list_remove(&page->node);
+    note_read(rooms, page->read.err);
     if (page->room != NULL && page->read.err == ERR_NONE)
         keep_page(rooms, page->room, &page->read);
     while ((node = list_pop_front(&page->waiting)) != NULL) {
@@ -208,6 +233,22 @@ static void want_read(struct rooms *rooms, struct subscription *sub)
 
 /* ---- delivering ---- */
 
+static enum room_log_result take_head(struct rooms *rooms, struct room *room, uint64_t head,
+                                      uint64_t epoch)
+{
+    size_t before = room->log.ring_bytes;
+    enum room_log_result result = room_log_on_head(&room->log, head, epoch);
+
+    rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
+    if (room->log.ring_count == 0)
+        list_remove(&room->ring_node);
+    if (result == ROOM_LOG_GAP)
+        metrics_add(METRIC_BUS_GAPS, 1);
+    if (result != ROOM_LOG_OLD)
+        mark_dirty(rooms, room);
+    return result;
+}
+
 static void start(struct rooms *rooms, struct subscription *sub)
 {
     struct room_log *log = &sub->room->log;
@@ -217,6 +258,10 @@ static void start(struct rooms *rooms, struct subscription *sub)
         resume = cursor_start_since(&sub->cursor, log, sub->head, sub->since, sub->epoch);
     else
         cursor_start_live(&sub->cursor, sub->head);
+    /* The database has more than the bus has brought, and it might not bring it: a broker may have
+     * died after its commit. */
+    if (sub->head > log->head)
+        take_head(rooms, sub->room, sub->head, log->epoch);
     sub->started = true;
     sub->ops->started(sub, resume, log);
     /* Only now: the room's topic is ours, so that the joined note comes back here, too. */
@@ -348,20 +393,15 @@ void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
     struct room *room = map_find_u64(rooms->by_id, head->room_id);
     enum room_log_result result;
     bool was_live;
-    size_t before;
 
     if (room == NULL)
         return;
     was_live = room->log.live;
-    before = room->log.ring_bytes;
-    result = room_log_on_head(&room->log, head->head, head->epoch);
-    rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
-    if (result == ROOM_LOG_GAP)
-        metrics_add(METRIC_BUS_GAPS, 1);
+    result = take_head(rooms, room, head->head, head->epoch);
     if (result == ROOM_LOG_RESET)
         for (uint32_t i = 0; i < room->member_count; i++)
             end(room->members[i], ROOMS_END_LOG_RESET);
-    if (result != ROOM_LOG_OLD || !was_live)
+    if (!was_live)
         mark_dirty(rooms, room);
 }
 

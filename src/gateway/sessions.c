@@ -127,6 +127,9 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     list_init(&session->members);
     list_push_back(&sessions->all, &session->node);
     map_put(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE, session);
+    /* It was found before it was here to be revoked: a revocation that came in between is seen by
+     * looking again. */
+    submit_recheck(sessions, session);
     return session;
 }
 

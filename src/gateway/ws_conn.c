@@ -104,6 +104,9 @@ static void queue_pop(struct ws_conn *conn)
     conn->queue_first = (conn->queue_first + 1) & (conn->queue_size - 1);
     conn->queue_count--;
     conn->sent = 0;
+    if (conn->pong_queued && conn->pong_at == conn->popped)
+        conn->pong_queued = false;
+    conn->popped++;
     frame_unref(frame);
 }
 
@@ -156,6 +159,8 @@ static bool write_some(struct ws_conn *conn)
     if (sent < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     metrics_add(METRIC_WS_BYTES_SENT, (uint64_t)sent);
+    if (conn->stream)
+        conn->pings_unanswered = 0;
     conn->sent += (uint32_t)sent;
     while (conn->queue_count > 0 && conn->sent >= (*queue_slot(conn, 0))->len) {
         uint32_t rest = conn->sent - (*queue_slot(conn, 0))->len;
@@ -205,6 +210,27 @@ static void finish_close(struct ws_conn *conn)
     drop(conn);
 }
 
+/* One pong at a time waits in the queue, for the latest ping (5.5.3): who pings without reading
+ * gets no more of them. */
+static void answer_ping(struct ws_conn *conn, const uint8_t *data, size_t len)
+{
+    struct frame *pong = frame_create(WS_OP_PONG, data, len);
+    uint32_t index = conn->pong_at - conn->popped;
+
+    if (conn->pong_queued && (index > 0 || conn->sent == 0)) {
+        struct frame **slot = queue_slot(conn, index);
+
+        conn->queue_bytes = conn->queue_bytes + pong->len - (*slot)->len;
+        frame_unref(*slot);
+        *slot = pong;
+        return;
+    }
+    conn->pong_queued = conn->state == WS_OPEN;
+    conn->pong_at = conn->popped + conn->queue_count;
+    ws_conn_send(conn, pong);
+    frame_unref(pong);
+}
+
 static enum ws_verdict on_frame(void *context, enum ws_opcode opcode, uint8_t *data, size_t len)
 {
     struct ws_conn *conn = context;
@@ -218,13 +244,9 @@ static enum ws_verdict on_frame(void *context, enum ws_opcode opcode, uint8_t *d
         metrics_add(METRIC_WS_MESSAGES_RECEIVED, 1);
         conn->set->options.handlers->on_message(conn, opcode == WS_OP_TEXT, data, len);
         break;
-    case WS_OP_PING: {
-        struct frame *pong = frame_create(WS_OP_PONG, data, len);
-
-        ws_conn_send(conn, pong);
-        frame_unref(pong);
+    case WS_OP_PING:
+        answer_ping(conn, data, len);
         break;
-    }
     case WS_OP_CLOSE:
         /* 5.5.1: a close is answered with the same code. */
         ws_conn_close(conn, ws_close_code_read(data, len), NULL);
@@ -303,6 +325,20 @@ static void on_turn_end(void *context)
     }
 }
 
+/* A stream answers nothing: its sign of life is that something leaves the queue, where the last
+ * comment would still be. */
+static void ping(struct ws_set *set, struct ws_conn *conn)
+{
+    if (!conn->stream) {
+        conn->pings_unanswered++;
+        ws_conn_send(conn, set->ping);
+    } else if (conn->queue_count > 0) {
+        conn->pings_unanswered++;
+    } else {
+        ws_conn_send(conn, set->stream_ping);
+    }
+}
+
 /* One slot of the wheel: everyone in it is pinged, and who missed two is gone. */
 static void on_ping_timer(void *context)
 {
@@ -317,9 +353,7 @@ static void on_ping_timer(void *context)
             set->options.handlers->on_unresponsive(conn);
             continue;
         }
-        if (!conn->stream)
-            conn->pings_unanswered++;
-        ws_conn_send(conn, conn->stream ? set->stream_ping : set->ping);
+        ping(set, conn);
     }
 }
 
@@ -439,6 +473,14 @@ void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len)
 bool ws_conn_full(struct ws_conn *conn, bool half)
 {
     if (conn->queue_bytes < conn->set->options.queue_bytes_max / (half ? 2 : 1))
+        return false;
+    conn->was_full = true;
+    return true;
+}
+
+bool ws_conn_choked(struct ws_conn *conn)
+{
+    if (conn->queue_bytes < conn->set->options.queue_bytes_max * 2)
         return false;
     conn->was_full = true;
     return true;

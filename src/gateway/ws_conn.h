@@ -58,17 +58,20 @@ struct ws_conn {
     uint32_t queue_size;         /* a power of two */
     uint32_t queue_first;
     uint32_t queue_count;
-    uint32_t sent; /* bytes of the first frame that are with the kernel */
+    uint32_t popped;  /* frames that have left the queue, ever (wraps): numbers its places */
+    uint32_t pong_at; /* the place of the pong that waits, if there is one */
+    uint32_t sent;    /* bytes of the first frame that are with the kernel */
     size_t queue_bytes;
     uint32_t close_deadline_s; /* CLOSING: when the peer's patience ends; process seconds */
     int fd;
     uint8_t state; /* enum ws_state */
     uint8_t pings_unanswered;
-    bool paused;   /* the owner takes no more messages for now */
-    bool writing;  /* EV_WRITE is armed */
-    bool was_full; /* on_drained is owed */
-    bool stream;   /* a server-sent event stream */
-    bool ends;     /* the queue ends with our last word: shut our side down after it */
+    bool paused;      /* the owner takes no more messages for now */
+    bool writing;     /* EV_WRITE is armed */
+    bool pong_queued; /* at pong_at, and not begun to be sent: a newer ping replaces it */
+    bool was_full;    /* on_drained is owed */
+    bool stream;      /* a server-sent event stream */
+    bool ends;        /* the queue ends with our last word: shut our side down after it */
 };
 
 /* One for a worker; registers itself at the end of the loop's turns. */
@@ -99,11 +102,14 @@ void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len);
 /* The queue has passed its limit (or half of it): hold back what can be had again from the log.
  * on_drained follows when three quarters of the limit are free. */
 bool ws_conn_full(struct ws_conn *conn, bool half);
+/* The queue has twice its limit, which only answers to what the peer itself sends can bring about:
+ * read no more from one that does not read. on_drained follows. */
+bool ws_conn_choked(struct ws_conn *conn);
 /* Begins the close handshake: what is queued goes first. Later calls are ignored. */
 void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason);
 /* Stops reading, after the message that is being handled; for back-pressure. */
 void ws_conn_pause(struct ws_conn *conn);
-/* Goes on, first with what was received already (in the next turn). */
+/* Goes on, first with what was received already; never calls back from inside. */
 void ws_conn_resume(struct ws_conn *conn);
 
 #endif
