@@ -77,12 +77,15 @@ PROGRAMS := $(foreach f,$(FOLDERS),$(B)/bin/$(PROGRAM_$(f)))
 
 UNITS := $(patsubst tests/%.c,%,$(wildcard tests/unit/test_*.c))
 INTEGRATIONS := $(patsubst tests/%.c,%,$(wildcard tests/integration/test_*.c))
+TOOLS := $(patsubst tests/%.c,%,$(wildcard tests/tools/*.c))
 FUZZERS := $(patsubst tests/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_PROGRAMS := $(addprefix $(B)/tests/,$(UNITS) $(INTEGRATIONS))
+TOOL_PROGRAMS := $(addprefix $(B)/tests/,$(TOOLS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
+SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test test-browser test-kill unit system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-browser test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -141,19 +144,31 @@ test_needs = $(shell sed -n '1s|^// needs:||p' tests/$(1).c)
 define test_rule
 $(B)/tests/$(1): $(B)/obj/tests/$(1).o $(patsubst %,$(B)/obj/%.o,$(sort $(call test_own,$(1)) $(call test_needs,$(1))))
 endef
-$(foreach t,$(UNITS) $(INTEGRATIONS) $(FUZZERS),$(eval $(call test_rule,$(t))))
+$(foreach t,$(UNITS) $(INTEGRATIONS) $(TOOLS) $(FUZZERS),$(eval $(call test_rule,$(t))))
 
 $(UNIT_PROGRAMS):
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(PACKAGE_LIBS)
 
+# Programs that tests start.
+$(TOOL_PROGRAMS):
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
+
+# The floors that the simulation plays itself are in its own files.
+$(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubst %,$(B)/obj/%.o,$(call test_needs,sim/test_schedules))
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^
+
 $(FUZZ_PROGRAMS):
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
-unit-programs: $(UNIT_PROGRAMS)
+unit-programs: $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(SIM_PROGRAM)
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
@@ -218,15 +233,19 @@ clean: ## remove what was built (var/ and its database stay)
 test: ## every test: unit, integration and system; the last line counts them
 	@sh deploy/bootstrap.sh
 	+@$(AGAIN) all unit-programs $(TEST_PACKAGES)
-	@sh tests/run.sh $(B) unit integration web system
+	@sh tests/run.sh $(B) unit sim integration web system
 
 unit: unit-programs ## the unit tests
 	@sh tests/run.sh $(B) unit
 
+# Straight from the program, so that a story is seen while it is told.
+sim: $(SIM_PROGRAM) ## 100,000 random schedules of loss and death; SIM_SEEDS= how many, SIM_SEED= replays one
+	@$(SIM_PROGRAM)
+
 integration: unit-programs ## the tests of C modules that want a MariaDB
 	@sh tests/run.sh $(B) integration
 
-system: all $(TEST_PACKAGES) ## the black-box tests over the real processes
+system: all $(TOOL_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the real processes
 	@sh tests/run.sh $(B) system
 
 test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian's Chromium

@@ -51,7 +51,7 @@ export class Books {
 // What one client has of one room, over all its connections.
 export class Cursor {
   constructor(world, client, roomId, since) {
-    Object.assign(this, { world, client, roomId, last: since });
+    Object.assign(this, { world, client, roomId, last: since, caughtUp: 0 });
   }
 
   take(frame, raw) {
@@ -61,6 +61,7 @@ export class Cursor {
       return;
     }
     if (frame.type === 'caught_up') {
+      this.caughtUp += 1;
       world.counts.caught_up += 1;
       if (frame.seq !== this.last) {
         world.fault('resume', `${client.name}, room ${roomId}: caught_up ${frame.seq} after ${this.last}`);

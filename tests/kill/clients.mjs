@@ -80,6 +80,11 @@ class Client {
     return false;
   }
 
+  // How often it was told that it has caught up.
+  get caughtUp() {
+    return [...this.cursors.values()].reduce((sum, cursor) => sum + cursor.caughtUp, 0);
+  }
+
   // The rooms whose list must be the log's in the end: [room_id, last].
   get progress() {
     return [...this.cursors].map(([roomId, cursor]) => [roomId, cursor.last]);

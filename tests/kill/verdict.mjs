@@ -64,7 +64,7 @@ function checkNumbers(world, roomId, rows, audit) {
   }
 }
 
-export async function judge({ world, stack, chaos, owner, rooms }) {
+export async function judge(world, stack, { owner, rooms }) {
   const log = { events: 0, acknowledged: 0, unacknowledged_stored: 0, unacknowledged_absent: 0 };
   for (const roomId of rooms) {
     const rows = await readLog(stack, roomId);
@@ -83,7 +83,6 @@ export async function judge({ world, stack, chaos, owner, rooms }) {
     ok: world.faults.length === 0,
     counts: { ...world.counts, lists_compared: lists, plain_connections: world.spans.length },
     log,
-    chaos: chaos.counts,
     faults,
     first_faults: world.faults.slice(0, 20),
   };
@@ -100,9 +99,9 @@ const SHOWN_METRICS = [
 ];
 
 export function table(result) {
-  const metrics = Object.fromEntries(SHOWN_METRICS.map((name) => [name, result.metrics[name] ?? '-']));
-  const parts = { counts: result.counts, log: result.log, chaos: result.chaos, metrics, faults: result.faults };
-  const lines = [`seed ${result.seed}, ${result.seconds} s: ${result.ok ? 'every promise held' : 'FAILED'}`];
+  const metrics = Object.fromEntries(SHOWN_METRICS.map((name) => [name, result.metrics?.[name] ?? '-']));
+  const parts = { counts: result.counts, log: result.log, chaos: result.chaos ?? {}, metrics, faults: result.faults };
+  const lines = [`seed ${result.seed}: ${result.ok ? 'every promise held' : 'FAILED'}`];
   for (const [title, part] of Object.entries(parts)) {
     lines.push('', title);
     for (const [name, value] of flat(part)) lines.push(`  ${name.padEnd(34)} ${String(value).padStart(10)}`);
