@@ -13,7 +13,7 @@ struct hub_link {
     struct list_node of_pair;   /* hub_pair.links */
     struct hub_worker *worker;
     struct hub_pair *pair;
-    uint64_t generation; /* of the worker's snapshot that it was last in */
+    uint64_t generation; /* of the worker's snapshot of the shard that it was last in */
 };
 
 /* A user who is online in a room, or was a moment ago (lingering). */
@@ -34,7 +34,8 @@ struct hub_room {
 struct hub_worker {
     uint64_t worker_id;
     uint64_t seen_ms;
-    uint64_t generation;
+    uint64_t generation[SHARD_COUNT]; /* counts snapshots */
+    uint32_t pieces[SHARD_COUNT];     /* of the latest one that came, without a gap */
     struct list links[SHARD_COUNT];
     uint64_t digest[SHARD_COUNT];
     uint64_t resync_ms[SHARD_COUNT]; /* when it was last asked; 0: never */
@@ -132,7 +133,7 @@ static void add_link(struct hub_worker *worker, struct hub_pair *pair)
 
     link->worker = worker;
     link->pair = pair;
-    link->generation = worker->generation;
+    link->generation = worker->generation[shard];
     list_push_back(&worker->links[shard], &link->of_worker);
     list_push_back(&pair->links, &link->of_pair);
     worker->digest[shard] ^= bus_presence_digest(room_id, pair->user_id);
@@ -213,7 +214,7 @@ static void go_up(struct presence_hub *hub, struct hub_worker *worker,
     if (link == NULL)
         add_link(worker, pair);
     else
-        link->generation = worker->generation;
+        link->generation = worker->generation[bus_shard(entry->room_id)];
 }
 
 static void go_down(struct presence_hub *hub, struct hub_worker *worker,
@@ -229,13 +230,28 @@ static void go_down(struct presence_hub *hub, struct hub_worker *worker,
         leave_now(hub, pair);
 }
 
+/* Whether the piece is the next one of a snapshot that is whole so far. */
+static bool begin_piece(struct hub_worker *worker, uint32_t shard,
+                        const struct bus_presence *presence)
+{
+    if (presence->piece == 0) {
+        worker->generation[shard]++;
+        worker->pieces[shard] = 0;
+    } else if (presence->piece != worker->pieces[shard]) {
+        worker->pieces[shard] = 0; /* no piece but a first one follows on this */
+        return false;
+    }
+    worker->pieces[shard]++;
+    return true;
+}
+
 /* What the worker had in the shard and the snapshot did not name is gone. */
 static void sweep_shard(struct presence_hub *hub, struct hub_worker *worker, uint32_t shard)
 {
     LIST_FOREACH_SAFE (node, &worker->links[shard]) {
         struct hub_link *link = LIST_ITEM(node, struct hub_link, of_worker);
 
-        if (link->generation != worker->generation) {
+        if (link->generation != worker->generation[shard]) {
             struct hub_pair *pair = remove_link(link);
 
             if (list_empty(&pair->links))
@@ -248,10 +264,11 @@ void presence_hub_report(struct presence_hub *hub, uint32_t shard,
                          const struct bus_presence *presence, uint64_t now_ms)
 {
     struct hub_worker *worker = ensure_worker(hub, presence->worker_id);
+    bool whole = false;
 
     worker->seen_ms = now_ms;
     if (presence->snapshot)
-        worker->generation++;
+        whole = begin_piece(worker, shard, presence);
     for (uint32_t i = 0; i < presence->count; i++) {
         struct bus_presence_entry entry = bus_presence_entry(presence, i);
 
@@ -262,7 +279,7 @@ void presence_hub_report(struct presence_hub *hub, uint32_t shard,
         else
             go_down(hub, worker, &entry);
     }
-    if (presence->snapshot)
+    if (whole && presence->last)
         sweep_shard(hub, worker, shard);
 }
 

@@ -8,7 +8,9 @@
  *
  * "left" is said at once when a worker reports it. When a worker died or drains, its users have
  * PRESENCE_LINGER_MS to come back through another one before it is said, so that nobody flickers.
- * A snapshot announces nothing for pairs that are new in it: they were online before we knew.
+ * A snapshot announces nothing for pairs that are new in it: they were online before we knew. It
+ * may come in pieces, and only after the last is what the worker had and none of them named taken
+ * away; if a piece was lost, nothing is, and the next heartbeat's digest brings a whole one.
  */
 #ifndef BANTER_BROKER_PRESENCE_HUB_H
 #define BANTER_BROKER_PRESENCE_HUB_H

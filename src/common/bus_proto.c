@@ -152,10 +152,14 @@ static void decode_presence(struct wire_reader *in, struct bus_presence *presenc
 {
     presence->worker_id = wire_read_u64(in);
     presence->snapshot = read_bool(in);
+    presence->last = read_bool(in);
+    presence->piece = wire_read_u32(in);
     presence->entries = wire_read_span32(in);
     presence->count = (uint32_t)(presence->entries.len / BUS_PRESENCE_ENTRY_SIZE);
     if (presence->entries.len % BUS_PRESENCE_ENTRY_SIZE != 0 ||
         presence->count > BUS_PRESENCE_ENTRIES_MAX)
+        in->failed = true;
+    if (!presence->snapshot && (presence->last || presence->piece != 0))
         in->failed = true;
 }
 
@@ -208,6 +212,8 @@ static void encode_fields(const struct bus_message *message, struct strbuf *buf)
     case BUS_PRESENCE:
         wire_write_u64(buf, message->presence.worker_id);
         wire_write_u8(buf, message->presence.snapshot);
+        wire_write_u8(buf, message->presence.last);
+        wire_write_u32(buf, message->presence.piece);
         wire_write_span32(buf, message->presence.entries);
         break;
     case BUS_PRESENCE_QUERY:

@@ -130,11 +130,14 @@ struct bus_ephemeral {
 
 /*
  * A worker's report: these users now have (up) or no longer have (!up) a socket in these rooms.
- * snapshot: these are all that the worker has in the shard; nothing is announced for what is new.
+ * snapshot: these are all that the worker has in the shard, in as many pieces as it takes; nothing
+ * is announced for what is new in it, and what none of its pieces named is gone after the last one.
  */
 struct bus_presence {
     uint64_t worker_id;
     bool snapshot;
+    bool last;      /* the snapshot ends here */
+    uint32_t piece; /* of the snapshot: 0, 1, 2 …, so that one that was lost is missed */
     uint32_t count;
     struct span
         entries; /* count times: room_id u64, user_id u64, up u8; see bus_presence_entry() */

@@ -434,16 +434,30 @@ void bus_link_unsubscribe(struct bus_link *link, uint64_t room_id)
     bus_sock_unsubscribe(link->events, bytes, sizeof(bytes));
 }
 
-void bus_link_report_presence(struct bus_link *link, uint32_t shard, bool snapshot,
-                              const struct strbuf *entries)
+static void report_presence(struct bus_link *link, uint32_t shard, struct bus_presence presence,
+                            const struct strbuf *entries)
 {
-    struct bus_message message = {
-        .topic = BUS_TOPIC_SHARD, .topic_id = shard, .type = BUS_PRESENCE};
+    struct bus_message message = {.topic = BUS_TOPIC_SHARD,
+                                  .topic_id = shard,
+                                  .type = BUS_PRESENCE,
+                                  .presence = presence};
 
     message.presence.worker_id = link->worker_id;
-    message.presence.snapshot = snapshot;
     message.presence.entries = (struct span){(const uint8_t *)entries->data, entries->len};
     send_message(link, &message);
+}
+
+void bus_link_report_presence(struct bus_link *link, uint32_t shard, const struct strbuf *entries)
+{
+    report_presence(link, shard, (struct bus_presence){.snapshot = false}, entries);
+}
+
+void bus_link_report_snapshot(struct bus_link *link, uint32_t shard, uint32_t piece, bool last,
+                              const struct strbuf *entries)
+{
+    const struct bus_presence presence = {.snapshot = true, .last = last, .piece = piece};
+
+    report_presence(link, shard, presence, entries);
 }
 
 void bus_link_typing(struct bus_link *link, uint64_t room_id, uint64_t user_id,

@@ -67,8 +67,10 @@ void bus_link_query_presence(struct bus_link *link, uint64_t room_id, bus_presen
 /* Hear a room, or no more; in pairs. The room's head follows. */
 void bus_link_subscribe(struct bus_link *link, uint64_t room_id);
 void bus_link_unsubscribe(struct bus_link *link, uint64_t room_id);
-/* Reports presence in one shard: entries as bus_presence_add() writes them. */
-void bus_link_report_presence(struct bus_link *link, uint32_t shard, bool snapshot,
+/* Reports what changed in one shard: entries as bus_presence_add() writes them. */
+void bus_link_report_presence(struct bus_link *link, uint32_t shard, const struct strbuf *entries);
+/* Reports all of a shard, piece by piece: piece counts from 0. */
+void bus_link_report_snapshot(struct bus_link *link, uint32_t shard, uint32_t piece, bool last,
                               const struct strbuf *entries);
 
 /* Tells the room that a user is writing; may be lost. */

@@ -85,7 +85,7 @@ static void on_turn_end(void *context)
         if (news->len == 0)
             continue;
         if (news->len <= (size_t)BUS_PRESENCE_ENTRIES_MAX * BUS_PRESENCE_ENTRY_SIZE)
-            bus_link_report_presence(presence->link, shard, false, news);
+            bus_link_report_presence(presence->link, shard, news);
         /* else the digests differ, and the broker asks for a snapshot */
         strbuf_reset(news);
     }
@@ -126,12 +126,11 @@ void presence_local_destroy(struct presence_local **presence)
 void presence_local_send_shard(struct presence_local *presence, uint32_t shard)
 {
     struct strbuf entries = STRBUF_EMPTY;
-    bool first = true;
+    uint32_t piece = 0;
     size_t cursor = 0;
     struct pair *pair;
 
-    /* In pieces that fit a message: the first replaces what the broker had, the others add to it.
-     */
+    /* In pieces that fit a message; the last one may be empty. */
     while ((pair = map_iter(presence->pairs, &cursor)) != NULL) {
         struct bus_presence_entry entry = {pair->room_id, pair->user_id, true};
 
@@ -139,13 +138,11 @@ void presence_local_send_shard(struct presence_local *presence, uint32_t shard)
             continue;
         bus_presence_add(&entries, &entry);
         if (entries.len == (size_t)BUS_PRESENCE_ENTRIES_MAX * BUS_PRESENCE_ENTRY_SIZE) {
-            bus_link_report_presence(presence->link, shard, first, &entries);
+            bus_link_report_snapshot(presence->link, shard, piece++, false, &entries);
             strbuf_reset(&entries);
-            first = false;
         }
     }
-    if (first || entries.len > 0)
-        bus_link_report_presence(presence->link, shard, first, &entries);
+    bus_link_report_snapshot(presence->link, shard, piece, true, &entries);
     strbuf_fini(&entries);
     strbuf_reset(&presence->news[shard]); /* it is in the snapshot */
 }

@@ -213,14 +213,15 @@ static void report_presence(uint64_t room_id, uint64_t user_id, bool up, bool sn
     struct strbuf entries = STRBUF_EMPTY;
 
     bus_presence_add(&entries, &entry);
-    client_publish(
-        client, &(struct bus_message){.topic = BUS_TOPIC_SHARD,
-                                      .topic_id = bus_shard(room_id),
-                                      .type = BUS_PRESENCE,
-                                      .presence = {client->worker_id,
-                                                   snapshot,
-                                                   1,
-                                                   {(const uint8_t *)entries.data, entries.len}}});
+    client_publish(client,
+                   &(struct bus_message){
+                       .topic = BUS_TOPIC_SHARD,
+                       .topic_id = bus_shard(room_id),
+                       .type = BUS_PRESENCE,
+                       .presence = {.worker_id = client->worker_id,
+                                    .snapshot = snapshot,
+                                    .last = snapshot,
+                                    .entries = {(const uint8_t *)entries.data, entries.len}}});
     strbuf_fini(&entries);
 }
 

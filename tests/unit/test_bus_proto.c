@@ -50,7 +50,12 @@ static struct bus_message messages[] = {
                  .token_hash = TEXT("0123456789abcdef"
                                     "0123456789abcdef")}},
     {BUS_TOPIC_SHARD, 1, BUS_PRESENCE,
-     .presence = {.worker_id = 4, .snapshot = true, .count = 2, .entries = TEXT(entries)}},
+     .presence = {.worker_id = 4,
+                  .snapshot = true,
+                  .last = true,
+                  .piece = 258,
+                  .count = 2,
+                  .entries = TEXT(entries)}},
     {BUS_TOPIC_SHARD, 1, BUS_PRESENCE, .presence = {.worker_id = 4}},
     {BUS_TOPIC_SHARD, 2, BUS_PRESENCE_QUERY, .presence_query = {3, 4, 5}},
     {BUS_TOPIC_SHARD, 3, BUS_TYPING, .typing = {7, 8, TEXT("grace")}},
@@ -119,6 +124,8 @@ static void assert_same_up(const struct bus_message *one, const struct bus_messa
     case BUS_PRESENCE:
         assert_true(one->presence.worker_id == other->presence.worker_id);
         assert_true(one->presence.snapshot == other->presence.snapshot);
+        assert_true(one->presence.last == other->presence.last);
+        assert_int_equal(one->presence.piece, other->presence.piece);
         assert_int_equal(one->presence.count, other->presence.count);
         assert_same(one->presence.entries, other->presence.entries);
         break;
@@ -374,6 +381,8 @@ static const struct {
     {"a command of kind 0", BUS_COMMAND, 20, 0},
     {"a command of an unknown kind", BUS_COMMAND, 20, COMMAND_REVOKE + 1},
     {"a snapshot that is neither", BUS_PRESENCE, 8, 2},
+    {"a piece that is news", BUS_PRESENCE, 8, 0},
+    {"a piece that is half the last", BUS_PRESENCE, 9, 2},
     {"a heartbeat that half leaves", BUS_HEARTBEAT, 8, 2},
     {"an event of kind 0", BUS_EVENT, 16, 0},
     {"an event of an unknown kind", BUS_EVENT, 16, EVENT_ROOM_REMOVED + 1},

@@ -56,16 +56,16 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void report_many(uint64_t worker, bool snapshot, const struct bus_presence_entry *entries,
-                        uint32_t count, uint64_t now_ms)
+static void report_many(struct bus_presence presence, const struct bus_presence_entry *entries,
+                        uint32_t count)
 {
     struct strbuf bytes = STRBUF_EMPTY;
-    struct bus_presence presence = {.worker_id = worker, .snapshot = snapshot, .count = count};
 
     for (uint32_t i = 0; i < count; i++)
         bus_presence_add(&bytes, &entries[i]);
+    presence.count = count;
     presence.entries = (struct span){(const uint8_t *)bytes.data, bytes.len};
-    presence_hub_report(hub, ROOM, &presence, now_ms);
+    presence_hub_report(hub, ROOM, &presence, 1000);
     strbuf_fini(&bytes);
 }
 
@@ -73,7 +73,17 @@ static void report(uint64_t worker, uint64_t room_id, uint64_t user_id, bool up)
 {
     const struct bus_presence_entry entry = {room_id, user_id, up};
 
-    report_many(worker, false, &entry, 1, 1000);
+    report_many((struct bus_presence){.worker_id = worker}, &entry, 1);
+}
+
+/* A piece of East's snapshot that has these users; 0 ends them. */
+static void piece(uint32_t number, bool last, uint64_t one, uint64_t other)
+{
+    const struct bus_presence_entry entries[] = {{ROOM, one, true}, {ROOM, other, true}};
+
+    report_many(
+        (struct bus_presence){.worker_id = EAST, .snapshot = true, .last = last, .piece = number},
+        entries, other != 0 ? 2 : one != 0);
 }
 
 static void beat(uint64_t worker, uint64_t digest, uint64_t now_ms)
@@ -169,19 +179,60 @@ static void others_shards_are_not_asked_for(void **state)
 static void a_snapshot_is_silent_about_what_is_new(void **state)
 {
     const struct bus_presence_entry entries[] = {{ROOM, BERT, true}, {SAME_SHARD, BERT, true}};
+    const struct bus_presence whole = {.worker_id = EAST, .snapshot = true, .last = true};
 
     (void)state;
     report(EAST, ROOM, ANNA, true);
     report(WEST, ROOM, BERT, true);
     assert_said("+7/100 +7/101 ");
-    report_many(EAST, true, entries, 2, 1000);
+    report_many(whole, entries, 2);
     assert_said("-7/100 "); /* what it does not have any more has gone */
     assert_int_equal(count_users(SAME_SHARD), 1);
     beat(EAST, bus_presence_digest(ROOM, BERT) ^ bus_presence_digest(SAME_SHARD, BERT), 1000);
     assert_said("");
-    report_many(EAST, true, NULL, 0, 1000);
+    report_many(whole, NULL, 0);
     assert_said("-71/101 ");
     assert_int_equal(count_users(ROOM), 1); /* West's */
+}
+
+static void a_snapshot_in_pieces_is_one(void **state)
+{
+    (void)state;
+    for (uint64_t user = 1; user <= 4; user++)
+        report(EAST, ROOM, user, true);
+    assert_said("+7/1 +7/2 +7/3 +7/4 ");
+    piece(0, false, 1, 5);
+    piece(1, false, 2, 6);
+    assert_said("");
+    report(EAST, ROOM, 7, true); /* news from between them */
+    assert_said("+7/7 ");
+    piece(2, true, 3, 0);
+    assert_said("-7/4 "); /* the only one that none of them has */
+    assert_int_equal(count_users(ROOM), 6);
+    piece(0, false, 1, 2);
+    piece(1, true, 0, 0);
+    assert_said("-7/3 -7/5 -7/6 -7/7 ");
+    assert_int_equal(count_users(ROOM), 2);
+}
+
+static void a_snapshot_with_a_gap_takes_nobody_away(void **state)
+{
+    (void)state;
+    for (uint64_t user = 1; user <= 3; user++)
+        report(EAST, ROOM, user, true);
+    assert_said("+7/1 +7/2 +7/3 ");
+    piece(0, false, 1, 0);
+    piece(2, true, 3, 0); /* 1 was lost */
+    piece(1, true, 4, 0); /* the first was lost */
+    piece(0, false, 1, 0);
+    piece(0, false, 1, 0); /* came twice, and the second time too late */
+    piece(2, true, 3, 0);
+    assert_said("");
+    assert_int_equal(count_users(ROOM), 4);
+    beat(EAST, bus_presence_digest(ROOM, 1), 1000);
+    assert_said("?1/7 ");
+    piece(0, true, 1, 0);
+    assert_said("-7/2 -7/3 -7/4 ");
 }
 
 static void a_silent_workers_users_leave(void **state)
@@ -275,6 +326,8 @@ int main(void)
         TEST(a_digest_that_does_not_fit_asks_for_a_snapshot),
         TEST(others_shards_are_not_asked_for),
         TEST(a_snapshot_is_silent_about_what_is_new),
+        TEST(a_snapshot_in_pieces_is_one),
+        TEST(a_snapshot_with_a_gap_takes_nobody_away),
         TEST(a_silent_workers_users_leave),
         TEST(who_comes_back_in_time_never_left),
         TEST(shards_are_forgotten_silently),
