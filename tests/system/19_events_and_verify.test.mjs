@@ -1,66 +1,19 @@
 // Server-sent events of a room, the same cursor as the WebSocket's; and verify, with which anybody
 // can check the log.
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Api, ReliableSender, assertError, makeRoom } from './lib/client.mjs';
+import { EventStream } from './lib/event_stream.mjs';
 import { startStack, withStack } from './lib/stack.mjs';
-import { delay, poll, within } from './lib/wait.mjs';
+import { delay, poll } from './lib/wait.mjs';
 
-// A stream of events, parsed as the standard says: {id, data} with data as JSON.
-class EventStream {
-  static open(url, roomId, { token, since, lastEventId, queryToken } = {}) {
-    const query = new URLSearchParams();
-    if (since !== undefined) query.set('since', since);
-    if (queryToken !== undefined) query.set('token', queryToken);
-    const headers = { accept: 'text/event-stream' };
-    if (token) headers.authorization = `Bearer ${token}`;
-    if (lastEventId !== undefined) headers['last-event-id'] = String(lastEventId);
-    const stream = new EventStream();
-    return within('the stream', new Promise((resolve, reject) => {
-      stream.request = http.get(`${url}/api/chat/rooms/${roomId}/events?${query}`, { headers, agent: false }, (response) => {
-        stream.response = response;
-        response.setEncoding('utf8');
-        response.on('data', (text) => stream.take(text));
-        response.on('error', () => {});
-        stream.ended = new Promise((done) => response.on('close', done));
-        resolve(stream);
-      });
-      stream.request.on('error', reject);
-    }));
-  }
-
-  constructor() {
-    this.events = [];
-    this.comments = 0;
-    this.rest = '';
-  }
-
-  take(text) {
-    this.rest += text;
-    for (let at = this.rest.indexOf('\n\n'); at >= 0; at = this.rest.indexOf('\n\n')) {
-      const event = {};
-      for (const line of this.rest.slice(0, at).split('\n')) {
-        if (line.startsWith(':')) this.comments += 1;
-        const found = /^(id|data|event|retry): ?(.*)$/.exec(line);
-        if (found) event[found[1]] = found[2];
-      }
-      this.rest = this.rest.slice(at + 2);
-      if ('data' in event) this.events.push({ id: event.id, event: event.event, data: JSON.parse(event.data) });
-    }
-  }
-
-  get data() {
-    return this.events.map((event) => event.data);
-  }
-
-  waitFor(predicate, what = 'an event') {
-    return poll(what, () => this.events.find(predicate));
-  }
-
-  close() {
-    this.request.destroy();
-  }
+// The stream of a room; the options are those of a client.
+function listen(stack, room, { token, since, lastEventId, queryToken } = {}) {
+  const query = new URLSearchParams();
+  if (since !== undefined) query.set('since', String(since));
+  if (queryToken !== undefined) query.set('token', queryToken);
+  const headers = lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) };
+  return EventStream.open(stack.url, `/api/chat/rooms/${room.id}/events?${query}`, { token, headers });
 }
 
 for (const workers of [1, 4]) {
@@ -79,47 +32,46 @@ for (const workers of [1, 4]) {
     it('brings what is after since, then what happens', async () => {
       const { owner, room } = await makeRoom(api, 0);
       for (const text of ['one', 'two', 'multi\nline']) await send(owner, room, text);
-      const stream = await EventStream.open(stack.url, room.id, { token: owner.token, since: 1 });
-      assert.equal(stream.response.statusCode, 200);
-      assert.match(stream.response.headers['content-type'], /^text\/event-stream/);
-      assert.match(stream.response.headers['cache-control'] ?? '', /no-(store|cache)/);
-      await stream.waitFor((event) => event.data.type === 'caught_up');
-      const [subscribed] = stream.data;
+      const stream = await listen(stack, room, { token: owner.token, since: 1 });
+      assert.equal(stream.status, 200);
+      assert.match(stream.headers['content-type'], /^text\/event-stream/);
+      assert.match(stream.headers['cache-control'] ?? '', /no-(store|cache)/);
+      await stream.waitType('caught_up');
+      const [subscribed] = stream.frames;
       assert.deepEqual(subscribed, {
         type: 'subscribed', room_id: room.id, head: 4, epoch: subscribed.epoch, recovered: true,
       });
-      const messages = stream.events.filter((event) => event.data.type === 'new_message');
-      assert.deepEqual(messages.map((event) => event.data.text), ['one', 'two', 'multi\nline']);
-      assert.deepEqual(messages.map((event) => event.id), ['2', '3', '4'], 'id is the seq');
+      assert.deepEqual(stream.logged.map((event) => event.frame.text), ['one', 'two', 'multi\nline']);
+      assert.deepEqual(stream.logged.map((event) => event.id), [2, 3, 4], 'id is the seq');
       await send(owner, room, 'live');
-      const live = await stream.waitFor((event) => event.data.text === 'live');
-      assert.equal(live.id, '5');
-      assert.deepEqual(live.data, { type: 'new_message', ...(await owner.api.history(room.id)).at(-1) });
-      stream.close();
+      const live = await stream.waitFor((frame) => frame.text === 'live');
+      assert.equal(stream.logged.at(-1).id, 5);
+      assert.deepEqual(live, { type: 'new_message', ...(await owner.api.history(room.id)).at(-1) });
+      stream.destroy();
     });
 
     it('begins with now without since, and with Last-Event-ID after that', async () => {
       const { owner, room } = await makeRoom(api, 0);
       await send(owner, room, 'before');
-      const now = await EventStream.open(stack.url, room.id, { token: owner.token });
-      await now.waitFor((event) => event.data.type === 'subscribed');
-      const again = await EventStream.open(stack.url, room.id, { token: owner.token, lastEventId: 1 });
-      await again.waitFor((event) => event.data.text === 'before');
+      const now = await listen(stack, room, { token: owner.token });
+      await now.waitType('subscribed');
+      const again = await listen(stack, room, { token: owner.token, lastEventId: 1 });
+      await again.waitFor((frame) => frame.text === 'before');
       await send(owner, room, 'after');
-      for (const stream of [now, again]) await stream.waitFor((event) => event.data.text === 'after');
-      assert.ok(!now.data.some((data) => data.text === 'before'));
-      const both = await EventStream.open(stack.url, room.id, { token: owner.token, since: 0, lastEventId: 2 });
-      await both.waitFor((event) => event.data.text === 'after');
-      assert.ok(!both.data.some((data) => data.text === 'before'), 'what the browser says is newer');
-      for (const stream of [now, again, both]) stream.close();
+      for (const stream of [now, again]) await stream.waitFor((frame) => frame.text === 'after');
+      assert.ok(!now.frames.some((frame) => frame.text === 'before'));
+      const both = await listen(stack, room, { token: owner.token, since: 0, lastEventId: 2 });
+      await both.waitFor((frame) => frame.text === 'after');
+      assert.ok(!both.frames.some((frame) => frame.text === 'before'), 'what the browser says is newer');
+      for (const stream of [now, again, both]) stream.destroy();
     });
 
     it('takes the token from the query, here only', async () => {
       const { owner, room } = await makeRoom(api, 0);
-      const stream = await EventStream.open(stack.url, room.id, { queryToken: owner.token });
-      assert.equal(stream.response.statusCode, 200);
-      await stream.waitFor((event) => event.data.type === 'subscribed');
-      stream.close();
+      const stream = await listen(stack, room, { queryToken: owner.token });
+      assert.equal(stream.status, 200);
+      await stream.waitType('subscribed');
+      stream.destroy();
     });
 
     it('answers errors as HTTP does', async () => {
@@ -137,18 +89,18 @@ for (const workers of [1, 4]) {
 
     it('says bye and ends when the session ends or the user leaves', async () => {
       const { room, members: [one, two] } = await makeRoom(api, 2);
-      const first = await EventStream.open(stack.url, room.id, { token: one.token });
-      const second = await EventStream.open(stack.url, room.id, { token: two.token });
-      for (const stream of [first, second]) await stream.waitFor((event) => event.data.type === 'subscribed');
+      const first = await listen(stack, room, { token: one.token });
+      const second = await listen(stack, room, { token: two.token });
+      for (const stream of [first, second]) await stream.waitType('subscribed');
       await one.api.post('/api/logout');
-      await within('the end', first.ended);
-      assert.equal(first.data.at(-1).type, 'bye');
-      assert.equal(first.data.at(-1).code, 4001);
-      assert.equal(first.data.at(-1).reconnect, false);
+      await first.waitEnd();
+      assert.equal(first.frames.at(-1).type, 'bye');
+      assert.equal(first.frames.at(-1).code, 4001);
+      assert.equal(first.frames.at(-1).reconnect, false);
       await two.api.leave(room.id);
-      await within('the end', second.ended);
-      assert.equal(second.data.at(-1).type, 'bye');
-      assert.equal(second.data.at(-1).code, 4003);
+      await second.waitEnd();
+      assert.equal(second.frames.at(-1).type, 'bye');
+      assert.equal(second.frames.at(-1).code, 4003);
     });
 
     it('counts as being online', async () => {
@@ -157,9 +109,9 @@ for (const workers of [1, 4]) {
         const { json } = await owner.api.get(path(room, 'users'));
         return json.data.users.find((user) => user.id === member.id).is_online;
       };
-      const stream = await EventStream.open(stack.url, room.id, { token: member.token });
+      const stream = await listen(stack, room, { token: member.token });
       await poll('to be online', online);
-      stream.close();
+      stream.destroy();
       await poll('to be offline', async () => !(await online()));
     });
 
@@ -193,13 +145,13 @@ describe('server-sent events', () => {
       const following = (async () => {
         while (!stopped) {
           try {
-            const stream = await EventStream.open(stack.url, room.id, {
+            const stream = await listen(stack, room, {
               token: member.token, lastEventId: seen.at(-1)?.id ?? 0,
             });
             const until = Date.now() + 300;
-            await poll('the stream to be cut', () => stopped || Date.now() > until || stream.response.destroyed, { everyMs: 10 });
-            stream.close();
-            for (const event of stream.events.filter((one) => one.id)) seen.push({ id: Number(event.id), data: event.data });
+            await poll('the stream to be cut', () => stopped || Date.now() > until || stream.ended, { everyMs: 10 });
+            stream.destroy();
+            seen.push(...stream.logged);
           } catch {
             await delay(20);
           }
@@ -224,9 +176,9 @@ describe('server-sent events', () => {
   it('send a comment now and then, so that nobody takes the stream for dead', async () => {
     await withStack({ workers: 1, env: { ping_ms: 300 } }, async (stack) => {
       const { owner, room } = await makeRoom(new Api(stack.url), 0);
-      const stream = await EventStream.open(stack.url, room.id, { token: owner.token });
+      const stream = await listen(stack, room, { token: owner.token });
       await poll('comments', () => stream.comments >= 2);
-      stream.close();
+      stream.destroy();
     });
   });
 });

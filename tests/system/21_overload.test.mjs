@@ -1,0 +1,116 @@
+// Full queues: each is a clear, temporary error or back-pressure; nothing is lost, and what has
+// nothing to do with it goes on.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Api, ReliableSender, Socket, assertAllInHistory, assertError, makeRoom, uniqueName } from './lib/client.mjs';
+import { withStack } from './lib/stack.mjs';
+import { poll } from './lib/wait.mjs';
+
+describe('full queues', () => {
+  it('a flood of logins is 503 where it does not fit, and messages do not wait for it', async () => {
+    await withStack({ workers: 1, env: { scrypt_log2n: 14, scrypt_queue: 4 } }, async (stack) => {
+      const api = new Api(stack.url);
+      const { owner, room } = await makeRoom(api, 0);
+      const socket = await Socket.open(stack.url, room.id, owner.token);
+      await socket.settle();
+      const flood = Promise.all(Array.from({ length: 60 }, () =>
+        api.post('/api/login', { username: owner.username, password: 'wrong' })));
+      let said = 0;
+      let over = false;
+      flood.then(() => (over = true));
+      while (!over) {
+        await socket.say(`${(said += 1)}`);
+      }
+      const answers = await flood;
+      const refused = answers.filter((answer) => answer.status === 503);
+      for (const answer of refused) assertError(answer, 503, 'overloaded');
+      for (const answer of answers.filter((one) => one.status !== 503)) assertError(answer, 401, 'invalid_credentials');
+      assert.ok(refused.length > 0, 'the queue was full');
+      assert.ok(refused.length < answers.length, 'those that fit were answered');
+      assert.ok(said > 0, 'messages went through meanwhile');
+      assert.match(await api.login(owner), /^[0-9a-f]{64}$/, 'and all is well after it');
+      await socket.end();
+    });
+  });
+
+  it('commands in flight are bounded by not reading on, not by loss', async () => {
+    await withStack({ workers: 2, env: { commands_max: 3 } }, async (stack) => {
+      const { owner, room, everyone } = await makeRoom(new Api(stack.url), 3);
+      const senders = everyone.map((user) => new ReliableSender(stack.url, room.id, user.token, { window: 400, retryMs: 30_000 }));
+      await Promise.all(senders.map((sender, s) =>
+        sender.send(Array.from({ length: 400 }, (_, i) => `${s}-${i}`))));
+      const history = await owner.api.history(room.id);
+      assert.equal(history.length, 1_600);
+      assertAllInHistory(senders, history);
+      for (const sender of senders) assert.deepEqual(sender.errors, [], 'nobody was refused');
+      for (const [s, user] of everyone.entries()) {
+        const own = history.filter((message) => message.sender_id === user.id).map((message) => message.text);
+        assert.deepEqual(own, Array.from({ length: 400 }, (_, i) => `${s}-${i}`), 'in order');
+      }
+      await Promise.all(senders.map((sender) => sender.stop()));
+    });
+  });
+
+  it('a broker whose queue is full says so, and the sender may repeat', async () => {
+    await withStack({ workers: 1, brokerEnv: { broker_queue_max: 2, batch_max: 1, writers: 1 } }, async (stack) => {
+      const { owner, room } = await makeRoom(new Api(stack.url), 0);
+      const sender = new ReliableSender(stack.url, room.id, owner.token, { window: 100, retryMs: 200 });
+      await sender.send(Array.from({ length: 300 }, (_, i) => `${i}`));
+      for (const error of sender.errors) {
+        assert.equal(error.code, 'overloaded');
+        assert.equal(error.temporary, true);
+      }
+      const history = await owner.api.history(room.id);
+      assert.equal(history.length, 300);
+      assertAllInHistory([sender], history);
+      await sender.stop();
+    });
+  });
+
+  it('more reads than the queue holds are 503, and it recovers', async () => {
+    await withStack({ workers: 1, env: { db_threads: 1, db_queue: 2 } }, async (stack) => {
+      const { owner } = await makeRoom(new Api(stack.url), 0);
+      const answers = await Promise.all(Array.from({ length: 200 }, () => owner.api.get('/api/chat/rooms')));
+      for (const answer of answers) {
+        if (answer.status === 200) continue;
+        assertError(answer, 503, 'overloaded');
+      }
+      assert.ok(answers.some((answer) => answer.status === 200));
+      await poll('it to recover', async () => (await owner.api.get('/api/chat/rooms')).status === 200);
+    });
+  });
+
+  it('one slow reader holds up nobody', async () => {
+    await withStack({ workers: 1, env: { send_queue_bytes: 8_192 } }, async (stack) => {
+      const { owner, room, members: [slow, quick] } = await makeRoom(new Api(stack.url), 2);
+      const stuck = await Socket.open(stack.url, room.id, slow.token);
+      const socket = await Socket.open(stack.url, room.id, quick.token);
+      await stuck.settle();
+      await socket.settle();
+      stuck.ws.pause();
+      const sender = new ReliableSender(stack.url, room.id, owner.token, { window: 100, retryMs: 30_000 });
+      await sender.send(Array.from({ length: 1_000 }, (_, i) => `${i} ${'x'.repeat(3_000)}`));
+      await poll('the quick one to have all', () => socket.messages.length === 1_000, { timeoutMs: 30_000 });
+      assert.ok(stuck.messages.length < 1_000, 'the slow one has not');
+      stuck.ws.resume();
+      await poll('the slow one to have all', () => stuck.messages.length === 1_000, { timeoutMs: 30_000 });
+      assert.deepEqual(stuck.messages, socket.messages);
+      for (const one of [stuck, socket, sender]) await (one.end ?? one.stop).call(one);
+    });
+  });
+
+  it('texts that name settings may come from files', async () => {
+    const fs = await import('node:fs');
+    const os = await import('node:os');
+    const path = await import('node:path');
+    const file = path.join(os.tmpdir(), uniqueName('banter-setting-'));
+    fs.writeFileSync(file, 'warn\n', { mode: 0o600 });
+    try {
+      await withStack({ workers: 1, gatewayEnv: { log_level_file: file, log_level: '' } }, async (stack) => {
+        assert.doesNotMatch(stack.gateways[0].output(), / info /);
+      });
+    } finally {
+      fs.rmSync(file);
+    }
+  });
+});
