@@ -11,7 +11,7 @@
 struct pair {
     uint64_t room_id;
     uint64_t user_id;
-    uint32_t sockets;
+    uint32_t sockets; /* 0: gone while draining */
 };
 
 struct presence_local {
@@ -21,6 +21,7 @@ struct presence_local {
     uint64_t digest[SHARD_COUNT];
     struct strbuf news[SHARD_COUNT]; /* what changed in this turn */
     bool any_news;
+    bool draining;
 };
 
 static void make_key(uint64_t key[2], uint64_t room_id, uint64_t user_id)
@@ -65,7 +66,8 @@ void presence_local_remove(struct presence_local *presence, uint64_t room_id, ui
     make_key(key, room_id, user_id);
     pair = map_find(presence->pairs, key, sizeof(key));
     CHECK(pair != NULL);
-    if (--pair->sockets > 0)
+    /* A pair that stays is in the digests and snapshots too, or the broker would find it gone. */
+    if (--pair->sockets > 0 || presence->draining)
         return;
     map_remove(presence->pairs, key, sizeof(key));
     note(presence, pair, false);
@@ -104,6 +106,11 @@ struct presence_local *presence_local_create(struct loop *loop)
 void presence_local_set_link(struct presence_local *presence, struct bus_link *link)
 {
     presence->link = link;
+}
+
+void presence_local_set_draining(struct presence_local *presence)
+{
+    presence->draining = true;
 }
 
 void presence_local_destroy(struct presence_local **presence)

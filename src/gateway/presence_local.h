@@ -22,6 +22,10 @@ void presence_local_destroy(struct presence_local **presence);
 void presence_local_add(struct presence_local *presence, uint64_t room_id, uint64_t user_id);
 void presence_local_remove(struct presence_local *presence, uint64_t room_id, uint64_t user_id);
 
+/* From now on nobody goes: whose socket is closed here comes back through another worker, and is
+ * online until the link has said goodbye to the brokers and they have waited for who does not. */
+void presence_local_set_draining(struct presence_local *presence);
+
 /* Sends all of a shard, as a snapshot. */
 void presence_local_send_shard(struct presence_local *presence, uint32_t shard);
 void presence_local_digests(const struct presence_local *presence, uint64_t digest[SHARD_COUNT]);

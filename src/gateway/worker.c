@@ -175,6 +175,7 @@ static void on_stop_signal(void *context)
     log_info("worker.drain", "sockets=%zu requests=%zu", ws_set_count(worker->services.sockets),
              http_server_busy(worker->http));
     worker->services.draining = true;
+    presence_local_set_draining(worker->presence);
     worker->drain_began_ms = clock_mono_ms();
     http_server_stop_listening(worker->http);
     loop_timer_start_periodic(worker->drain_timer, DRAIN_TICK_MS);

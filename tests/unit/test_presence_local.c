@@ -144,6 +144,27 @@ static void a_large_shard_is_sent_in_pieces(void **state)
     end_turn("news8:1 +8/101 "); /* what a snapshot had is no news */
 }
 
+static void nobody_goes_while_draining(void **state)
+{
+    (void)state;
+    presence_local_add(presence, ROOM, ANNA);
+    presence_local_add(presence, ROOM, BERT);
+    presence_local_remove(presence, ROOM, BERT);
+    end_turn("news7:3 +7/100 +7/101 -7/101 ");
+    presence_local_set_draining(presence);
+    presence_local_remove(presence, ROOM, ANNA);
+    end_turn("");
+    assert_true(digest_of(ROOM) == bus_presence_digest(ROOM, ANNA));
+    presence_local_send_shard(presence, ROOM);
+    assert_said("piece0last@7:1 +7/100 ");
+    /* A socket that is still open may come back to the room, and is new in another. */
+    presence_local_add(presence, ROOM, ANNA);
+    end_turn("");
+    presence_local_remove(presence, ROOM, ANNA);
+    presence_local_add(presence, OTHER_ROOM, ANNA);
+    end_turn("news8:1 +8/100 ");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -151,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_first_and_the_last_socket_are_news),
         TEST(a_large_shard_is_sent_in_pieces),
+        TEST(nobody_goes_while_draining),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
