@@ -52,9 +52,10 @@ test('two people talk, through reload, kill and revocation', async (t) => {
 
   await t.test('members are seen to come and go', async () => {
     await ada.page.locator('.member-online', { hasText: 'Grace' }).waitFor();
-    await grace.page.goto(`${stack.url}/#/`);
+    const there = grace.page.url();
+    await grace.page.goto('about:blank');
     await ada.page.locator('.member-away', { hasText: 'Grace' }).waitFor();
-    await grace.page.goBack();
+    await grace.page.goto(there);
     await grace.connected();
     await ada.page.locator('.member-online', { hasText: 'Grace' }).waitFor();
   });
@@ -62,6 +63,36 @@ test('two people talk, through reload, kill and revocation', async (t) => {
   await t.test('a reload shows the same conversation', async () => {
     await ada.page.reload();
     await ada.connected();
+    assert.deepEqual(await ada.conversation(), texts);
+  });
+
+  await t.test('who is writing is seen, until it is said', async () => {
+    await grace.page.getByLabel(/^Message to/).pressSequentially('Anyb');
+    await ada.page.getByText('Grace is writing …').waitFor();
+    await ada.pictures('writing');
+    await talk(grace, ada, 'Anybody there?');
+    await ada.page.getByText('Grace is writing …').waitFor({ state: 'detached' });
+    assert.equal(await grace.page.getByText('is writing …').count(), 0, 'not to oneself');
+  });
+
+  await t.test('what is new in the other rooms is counted, until it is read', async () => {
+    await ada.createRoom('Harbour');
+    texts.push('The fog lifts', 'I see the harbour');
+    await grace.say('The fog lifts');
+    await grace.say('I see the harbour');
+    const link = ada.page.getByRole('link', { name: /^Lighthouse/ });
+    await link.getByText('2 new').waitFor();
+    await ada.pictures('unread');
+    await ada.page.reload();
+    await link.getByText('2 new').waitFor();
+    await link.click();
+    await ada.hears('I see the harbour');
+    await link.getByText('2 members').waitFor();
+    assert.deepEqual(await ada.conversation(), texts);
+    await ada.page.getByRole('link', { name: /^Harbour/ }).click();
+    await ada.page.getByRole('heading', { name: 'Harbour', exact: true }).waitFor();
+    await link.click();
+    await talk(ada, grace, 'Still here');
     assert.deepEqual(await ada.conversation(), texts);
   });
 
@@ -83,6 +114,15 @@ test('two people talk, through reload, kill and revocation', async (t) => {
     await new Api(stack.url, { token: await ada.token() }).post('/api/logout');
     await ada.page.getByText('Your session has ended').waitFor();
     assert.equal(await ada.page.evaluate(() => localStorage.getItem('banter.session')), null);
+  });
+
+  await t.test('who is taken out of a room is told so', async () => {
+    await api.leave(roomId);
+    await grace.page.getByText('You are no longer a member of this room.').waitFor();
+    await grace.pictures('removed');
+    await grace.page.getByRole('button', { name: 'Join this room' }).click();
+    await grace.connected();
+    assert.deepEqual(await grace.conversation(), texts);
   });
 
   await t.test('leaving a room, deleting an account', async () => {

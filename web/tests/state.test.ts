@@ -5,6 +5,8 @@ import { RoomLog } from '../src/state/log'
 import { Members } from '../src/state/members'
 import { roomOfHash } from '../src/state/route'
 import { rowsOf } from '../src/state/rows'
+import { sentenceOfTypists } from '../src/state/typists'
+import { Unread } from '../src/state/unread'
 
 const event = (id: number, fields: Partial<LogEvent> = {}): LogEvent => ({
   id,
@@ -84,4 +86,28 @@ test('the address names a room', () => {
   for (const hash of ['', '#/', '#/rooms/', '#/rooms/0', '#/rooms/1x', '#/rooms/9999999999999999']) {
     expect(roomOfHash(hash)).toBe(null)
   }
+})
+
+test('unread is how far the head is from what was on the screen', () => {
+  const unread = new Unread('key')
+  expect(unread.of(7)).toBe(0)
+  unread.headIs(7, 40)
+  expect(unread.of(7)).toBe(0)
+  unread.headIs(7, 43)
+  expect(unread.of(7)).toBe(3)
+  unread.read(7)
+  expect(unread.of(7)).toBe(0)
+  unread.headIs(7, 44)
+  unread.headIs(7, 2)
+  expect(unread.of(7)).toBe(0)
+  unread.headIs(7, 3)
+  unread.forget(7)
+  expect(unread.of(7)).toBe(0)
+})
+
+test('who is writing, in words', () => {
+  expect(sentenceOfTypists([])).toBe('')
+  expect(sentenceOfTypists(['Ada'])).toBe('Ada is writing …')
+  expect(sentenceOfTypists(['Ada', 'Grace'])).toBe('Ada and Grace are writing …')
+  expect(sentenceOfTypists(['Ada', 'Grace', 'Mary'])).toBe('Several people are writing …')
 })

@@ -5,7 +5,13 @@ const TEXT_CHARS_MAX = 4000
 /** From here on, how much is left is said. */
 const COUNT_FROM = 3800
 
-export function Composer({ name, onSend }: { name: string; onSend(text: string): void }) {
+interface ComposerProps {
+  name: string
+  onSend(text: string): void
+  onWriting(): void
+}
+
+export function Composer({ name, onSend, onWriting }: ComposerProps) {
   const id = useId()
   const ref = useRef<HTMLTextAreaElement>(null)
   const text = useSignal('')
@@ -47,6 +53,7 @@ export function Composer({ name, onSend }: { name: string; onSend(text: string):
           aria-describedby={`${id}-left`}
           onInput={(event) => {
             text.value = event.currentTarget.value
+            if (text.value.trim() !== '') onWriting()
           }}
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return

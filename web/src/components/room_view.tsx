@@ -5,6 +5,7 @@ import type { OpenRoom } from '../state/open_room'
 import { goToRoom } from '../state/route'
 import { rooms } from '../state/rooms'
 import { isMe } from '../state/session'
+import { sentenceOfTypists } from '../state/typists'
 import { Composer } from './composer'
 import { ConnectionBar } from './connection_bar'
 import { Dialog } from './dialog'
@@ -152,9 +153,13 @@ export function RoomView({ room }: { room: OpenRoom }) {
               </p>
             )}
             <MessageList room={room} />
+            <p class="typists" dir="auto">
+              {sentenceOfTypists(room.typists.names.value)}
+            </p>
             <Composer
               name={room.room.value?.name ?? 'the room'}
               onSend={(text) => room.send(text)}
+              onWriting={() => room.writing()}
             />
           </div>
           {areMembersShown.value && <MemberList room={room} />}

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals'
 import type { Room } from '../api/types'
+import { desk } from '../state/current'
 import { goToRoom, hashOfRoom, openRoomId } from '../state/route'
 import {
   createRoom,
@@ -16,6 +17,8 @@ import { Mark } from './mark'
 
 function RoomLink({ room }: { room: Room }) {
   const isOpen = openRoomId.value === room.id
+  const counts = desk.value?.unread
+  const unread = counts && counts.version.value >= 0 ? counts.of(room.id) : 0
   const members = room.member_count === 1 ? '1 member' : `${room.member_count} members`
   return (
     <li>
@@ -23,7 +26,14 @@ function RoomLink({ room }: { room: Room }) {
         <span class="room-name" dir="auto">
           {room.name}
         </span>
-        <span class="room-count">{members}</span>
+        {unread > 0 ? (
+          <span class="room-unread">
+            {unread > 99 ? '99+' : unread}
+            <span class="unseen"> new</span>
+          </span>
+        ) : (
+          <span class="room-count">{members}</span>
+        )}
       </a>
     </li>
   )

@@ -1,4 +1,4 @@
-/** The frames of /ws/chat/{room_id} (see openapi.json), read from untrusted text. */
+/** The frames of /ws/chat (see openapi.json), read from untrusted text. */
 
 /** An event of the room's log; id is its number. Unknown types count too: they move the cursor. */
 export interface LogEvent {
@@ -11,13 +11,32 @@ export interface LogEvent {
   username: string | null
 }
 
+/** Room 0 is none: an error that is about no room. */
 export type Frame =
-  | { kind: 'event'; event: LogEvent }
-  | { kind: 'activity'; userId: number; online: boolean }
-  | { kind: 'ack'; clientId: string; id: number }
-  | { kind: 'error'; clientId: string | null; code: string; message: string; temporary: boolean }
-  | { kind: 'subscribed'; head: number; epoch: number | null; recovered: boolean }
-  | { kind: 'caught_up' }
+  | { kind: 'hello'; heartbeatMs: number; roomsMax: number }
+  | { kind: 'event'; roomId: number; event: LogEvent }
+  | { kind: 'activity'; roomId: number; userId: number; online: boolean }
+  | { kind: 'typing'; roomId: number; userId: number; username: string }
+  | { kind: 'ack'; roomId: number; clientId: string; id: number }
+  | {
+      kind: 'error'
+      roomId: number
+      clientId: string | null
+      code: string
+      message: string
+      temporary: boolean
+    }
+  | {
+      kind: 'subscribed'
+      roomId: number
+      head: number
+      epoch: number | null
+      /** null: it was not asked to resume. */
+      recovered: boolean | null
+    }
+  | { kind: 'caught_up'; roomId: number }
+  | { kind: 'unsubscribed'; roomId: number; code: number | null }
+  | { kind: 'bye'; code: number; reconnect: boolean; afterMs: number }
   | { kind: 'unknown' }
 
 type Fields = Record<string, unknown>
@@ -26,12 +45,25 @@ const text = (value: unknown): string | null => (typeof value === 'string' ? val
 const count = (value: unknown): number | null =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
 
-function parseEvent(type: string, fields: Fields): Frame {
+const HEARTBEAT_MS = 25_000
+const ROOMS_MAX = 500
+
+function parseHello(fields: Fields): Frame {
+  const limits = (typeof fields.limits === 'object' ? (fields.limits ?? {}) : {}) as Fields
+  return {
+    kind: 'hello',
+    heartbeatMs: count(fields.heartbeat_ms) || HEARTBEAT_MS,
+    roomsMax: count(limits.rooms) ?? ROOMS_MAX,
+  }
+}
+
+function parseEvent(type: string, roomId: number, fields: Fields): Frame {
   const id = count(fields.id)
   if (id === null || id === 0) return { kind: 'unknown' }
   const isMessage = type === 'new_message'
   return {
     kind: 'event',
+    roomId,
     event: {
       id,
       type,
@@ -53,20 +85,28 @@ export function parseFrame(data: unknown): Frame {
     return { kind: 'unknown' }
   }
   const type = text(fields.type)
+  const roomId = count(fields.room_id) ?? 0
+  const userId = count(fields.user_id) ?? 0
   switch (type) {
     case null:
       return { kind: 'unknown' }
+    case 'hello':
+      return parseHello(fields)
     case 'user_activity':
-      return {
-        kind: 'activity',
-        userId: count(fields.user_id) ?? 0,
-        online: fields.action === 'joined',
-      }
+      return { kind: 'activity', roomId, userId, online: fields.action === 'joined' }
+    case 'typing':
+      return { kind: 'typing', roomId, userId, username: text(fields.username) ?? '' }
     case 'ack':
-      return { kind: 'ack', clientId: text(fields.client_id) ?? '', id: count(fields.id) ?? 0 }
+      return {
+        kind: 'ack',
+        roomId,
+        clientId: text(fields.client_id) ?? '',
+        id: count(fields.id) ?? 0,
+      }
     case 'error':
       return {
         kind: 'error',
+        roomId,
         clientId: text(fields.client_id),
         code: text(fields.code) ?? 'unknown',
         message: text(fields.message) ?? '',
@@ -75,13 +115,23 @@ export function parseFrame(data: unknown): Frame {
     case 'subscribed':
       return {
         kind: 'subscribed',
+        roomId,
         head: count(fields.head) ?? 0,
         epoch: count(fields.epoch),
-        recovered: fields.recovered !== false,
+        recovered: typeof fields.recovered === 'boolean' ? fields.recovered : null,
       }
     case 'caught_up':
-      return { kind: 'caught_up' }
+      return { kind: 'caught_up', roomId }
+    case 'unsubscribed':
+      return { kind: 'unsubscribed', roomId, code: count(fields.code) }
+    case 'bye':
+      return {
+        kind: 'bye',
+        code: count(fields.code) ?? 0,
+        reconnect: fields.reconnect !== false,
+        afterMs: count(fields.after_ms) ?? 0,
+      }
     default:
-      return parseEvent(type, fields)
+      return parseEvent(type, roomId, fields)
   }
 }

@@ -3,12 +3,14 @@ import { ApiError, sentenceFor, sentenceOf } from '../api/errors'
 import type { Client } from '../api/client'
 import type { Room } from '../api/types'
 import type { Frame, LogEvent } from '../live/frames'
-import { RoomSocket, type EndReason, type LinkState, type SocketLike } from '../live/room_socket'
+import type { ChatSocket, LinkState, RoomListener } from '../live/chat_socket'
+import type { RoomEnd } from '../live/closing'
 import { eventOfMessage, RoomLog } from './log'
 import { Members } from './members'
 import { Outbox } from './outbox'
-import { endSession, isMe, recognise } from './session'
 import { loadRooms, markMine, reloadRoomsSoon } from './rooms'
+import { isMe, recognise } from './session'
+import { Typists } from './typists'
 
 export type Phase =
   | { name: 'loading' }
@@ -20,17 +22,12 @@ export type Phase =
 /** A message without an answer for so long has failed, as far as one can tell. */
 const ANSWER_MS = 15_000
 const ANSWER_CHECK_MS = 1_000
-const RELOAD_MS = 1_000
+/** The server passes on no more anyway. */
+const TYPING_MS = 2_000
 
-function socketAddress(id: number, token: string, since: number, epoch: number | null): string {
-  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
-  const query = new URLSearchParams({ token, since: String(since) })
-  if (epoch !== null) query.set('epoch', String(epoch))
-  return `${scheme}//${location.host}/ws/chat/${id}?${query}`
-}
-
-/** The room that is on the screen: its history, its live events, and what goes out to it. */
-export class OpenRoom {
+/** A room that was opened: its history, its live events, and what goes out to it. It stays when
+ * another one is on the screen, so that nothing on its way is lost and coming back is quick. */
+export class OpenRoom implements RoomListener {
   readonly phase = signal<Phase>({ name: 'loading' })
   readonly room = signal<Room | null>(null)
   readonly link = signal<LinkState>({ name: 'connecting' })
@@ -47,37 +44,45 @@ export class OpenRoom {
   readonly log = new RoomLog()
   readonly outbox = new Outbox()
   readonly members = new Members()
+  readonly typists = new Typists()
 
-  private socket: RoomSocket | null = null
   private disposed = false
   private answerTimer: number | null = null
-  private readonly onOnline = () => this.socket?.hurry()
+  private typedAt = 0
 
   constructor(
     readonly id: number,
     private readonly client: Client,
-  ) {
-    addEventListener('online', this.onOnline)
-  }
+    private readonly chat: ChatSocket,
+  ) {}
 
   dispose(): void {
     this.disposed = true
-    removeEventListener('online', this.onOnline)
     this.stopAnswerTimer()
-    this.disconnect()
+    this.typists.clear()
   }
 
-  /** Loads the newest history, then listens from its end on. */
+  /** To be called when it comes on the screen: loads it unless it is there. */
+  async show(): Promise<void> {
+    const { name } = this.phase.peek()
+    if (name !== 'open' && name !== 'loading') await this.load()
+  }
+
+  /** Loads the newest history, and listens from its end on. */
   async load(): Promise<void> {
-    this.disconnect()
     this.phase.value = { name: 'loading' }
+    this.trouble.value = null
+    this.log.clear()
+    // If it is heard already, what the history lacks comes while it is loaded.
+    const isHeard = this.chat.positionOf(this.id) !== null
+    this.chat.listen(this.id, this)
     try {
       const room = await this.client.room(this.id)
       const page = await this.client.messages(this.id, null)
       if (this.disposed) return
       recognise(room.users)
       markMine(this.id, true)
-      this.log.clear()
+      if (!isHeard) this.chat.hearFrom(this.id, page.items[page.items.length - 1]?.id ?? 0)
       for (const message of page.items) this.log.add(eventOfMessage(message))
       this.members.presenceUnknown(room.users)
       batch(() => {
@@ -87,7 +92,7 @@ export class OpenRoom {
         this.logVersion.value++
         this.phase.value = { name: 'open' }
       })
-      this.connect()
+      if (this.link.peek().name === 'live') void this.loadMembers()
     } catch (error) {
       if (!this.disposed) this.phase.value = this.phaseOf(error)
     }
@@ -119,7 +124,7 @@ export class OpenRoom {
 
   retry(clientId: string): void {
     this.outbox.retry(clientId)
-    this.socket?.hurry()
+    this.chat.hurry()
     this.flush()
   }
 
@@ -129,7 +134,7 @@ export class OpenRoom {
   }
 
   tryNow(): void {
-    this.socket?.hurry()
+    this.chat.hurry()
   }
 
   async join(): Promise<void> {
@@ -145,44 +150,46 @@ export class OpenRoom {
 
   async leave(): Promise<void> {
     await this.client.leave(this.id)
-    this.disconnect()
     markMine(this.id, false)
     await loadRooms()
   }
 
-  private connect(): void {
-    const socket = new RoomSocket(
-      {
-        address: (since, epoch) => socketAddress(this.id, this.client.token, since, epoch),
-        // Its handlers take more than those of SocketLike, which TypeScript counts as other ones.
-        open: (address) => new WebSocket(address) as unknown as SocketLike,
-        onState: (state) => this.linkChanged(state),
-        onFrame: (frame) => this.received(frame),
-        onEnd: (reason) => this.ended(reason),
-      },
-      this.log.lastId,
-    )
-    this.socket = socket
-    socket.connect()
+  /** The user is writing here. */
+  writing(): void {
+    const now = Date.now()
+    if (now - this.typedAt < TYPING_MS) return
+    this.typedAt = now
+    this.chat.typing(this.id)
   }
 
-  private disconnect(): void {
-    this.socket?.close()
-    this.socket = null
+  ended(reason: RoomEnd): void {
+    this.phase.value =
+      reason === 'room_gone'
+        ? { name: 'gone' }
+        : { name: 'outsider', notice: 'You are no longer a member of this room.' }
   }
 
-  private linkChanged(state: LinkState): void {
+  // ---- RoomListener ----
+
+  onState(state: LinkState): void {
+    const before = this.link.peek().name
     this.link.value = state
+    if (state.name === before) return
     if (state.name === 'live') {
       this.flush()
-      void this.loadMembers()
-    } else {
+      if (this.phase.peek().name === 'open') void this.loadMembers()
+    } else if (before === 'live') {
+      this.typists.clear()
       this.outbox.connectionLost()
       this.outboxVersion.value++
     }
   }
 
-  private received(frame: Frame): void {
+  onLogChanged(): void {
+    void this.load()
+  }
+
+  onFrame(frame: Frame): void {
     switch (frame.kind) {
       case 'event':
         this.eventArrived(frame.event)
@@ -190,6 +197,11 @@ export class OpenRoom {
       case 'activity':
         this.members.activity(frame.userId, frame.online)
         this.membersVersion.value++
+        break
+      case 'typing':
+        if (!isMe({ id: frame.userId, username: frame.username })) {
+          this.typists.wrote(frame.userId, frame.username)
+        }
         break
       case 'ack':
         this.outbox.acknowledged(frame.clientId, frame.id, this.log.has(frame.id))
@@ -210,6 +222,7 @@ export class OpenRoom {
     if (!this.log.add(event)) return
     switch (event.type) {
       case 'new_message':
+        this.typists.stopped(event.user_id)
         if (isMe({ id: event.user_id, username: event.username })) {
           this.outbox.arrived(event.id, event.text ?? '')
           this.outboxVersion.value++
@@ -230,34 +243,8 @@ export class OpenRoom {
         if (room) this.room.value = { ...room, creator_id: event.user_id }
         break
       }
-      case 'room_removed':
-        this.ended('room_gone')
-        break
     }
     this.logVersion.value++
-  }
-
-  private ended(reason: EndReason): void {
-    this.disconnect()
-    switch (reason) {
-      case 'session':
-        return endSession('Your session has ended. Please sign in again.')
-      case 'not_a_member':
-        markMine(this.id, false)
-        void loadRooms()
-        this.phase.value = { name: 'outsider', notice: 'You are no longer a member of this room.' }
-        return
-      case 'room_gone':
-        void loadRooms()
-        this.phase.value = { name: 'gone' }
-        return
-      case 'log_changed':
-        // Not at once: a server that always says so must not be asked without a pause.
-        this.link.value = { name: 'connecting' }
-        setTimeout(() => {
-          if (!this.disposed) void this.load()
-        }, RELOAD_MS)
-    }
   }
 
   private async loadMembers(): Promise<void> {
@@ -273,7 +260,7 @@ export class OpenRoom {
   }
 
   private flush(): void {
-    this.outbox.flush(Date.now(), (clientId, text) => this.socket?.send(clientId, text) ?? false)
+    this.outbox.flush(Date.now(), (clientId, text) => this.chat.send(this.id, clientId, text))
     this.outboxVersion.value++
     if (this.answerTimer === null && !this.outbox.isEmpty) {
       this.answerTimer = window.setInterval(() => this.checkAnswers(), ANSWER_CHECK_MS)
@@ -286,7 +273,7 @@ export class OpenRoom {
     const sentence = sentenceFor('outcome_unknown', '')
     if (!this.outbox.expire(Date.now(), ANSWER_MS, sentence)) return
     this.outboxVersion.value++
-    this.socket?.restart()
+    this.chat.restart()
   }
 
   private stopAnswerTimer(): void {

@@ -85,7 +85,9 @@ export async function signOut(): Promise<void> {
 
 export async function deleteAccount(): Promise<void> {
   await client.peek()?.deleteAccount()
-  endSession('Your account is deleted.')
+  // The socket may have brought the end of the session before.
+  setSession(null)
+  sessionNotice.value = 'Your account is deleted.'
 }
 
 /** Signing in or out in one tab counts in all. */
