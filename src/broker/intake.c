@@ -170,7 +170,12 @@ static void on_presence_query(struct intake *intake, const struct bus_presence_q
     struct strbuf users = STRBUF_EMPTY;
     struct bus_presence_list list = {.query_id = query->query_id, .room_id = query->room_id};
 
-    list.count = presence_hub_list(intake->options.presence, query->room_id, &users);
+    for (uint32_t i = 0; i < query->count; i++) {
+        uint64_t user_id = bus_presence_user(query->users, i);
+
+        if (presence_hub_is_online(intake->options.presence, query->room_id, user_id))
+            bus_presence_add_user(&users, user_id);
+    }
     list.users = (struct span){(const uint8_t *)users.data, users.len};
     publisher_presence_list(intake->options.publisher, query->worker_id, &list);
     strbuf_fini(&users);

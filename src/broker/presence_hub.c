@@ -18,17 +18,11 @@ struct hub_link {
 
 /* A user who is online in a room, or was a moment ago (lingering). */
 struct hub_pair {
-    struct list_node of_room;   /* hub_room.pairs */
     struct list_node lingering; /* presence_hub.lingering, by deadline; linked: no links */
     struct list links;
-    struct hub_room *room;
+    uint64_t room_id;
     uint64_t user_id;
     uint64_t linger_until_ms;
-};
-
-struct hub_room {
-    uint64_t room_id;
-    struct list pairs;
 };
 
 struct hub_worker {
@@ -45,7 +39,6 @@ struct presence_hub {
     struct presence_hub_calls calls;
     uint64_t worker_timeout_ms;
     struct map *workers;
-    struct map *rooms;
     struct map *pairs; /* room_id and user_id -> struct hub_pair */
     struct list lingering;
 };
@@ -63,7 +56,6 @@ struct presence_hub *presence_hub_create(const struct presence_hub_calls *calls,
     hub->calls = *calls;
     hub->worker_timeout_ms = worker_timeout_ms;
     hub->workers = map_create();
-    hub->rooms = map_create();
     hub->pairs = map_create();
     list_init(&hub->lingering);
     return hub;
@@ -82,35 +74,22 @@ static struct hub_pair *find_pair(const struct presence_hub *hub, uint64_t room_
 static struct hub_pair *create_pair(struct presence_hub *hub, uint64_t room_id, uint64_t user_id)
 {
     struct pair_key key = {room_id, user_id};
-    struct hub_room *room = map_find_u64(hub->rooms, room_id);
     struct hub_pair *pair = mem_alloc(sizeof(*pair));
 
-    if (room == NULL) {
-        room = mem_alloc(sizeof(*room));
-        room->room_id = room_id;
-        list_init(&room->pairs);
-        map_put_u64(hub->rooms, room_id, room);
-    }
-    pair->room = room;
+    pair->room_id = room_id;
     pair->user_id = user_id;
     list_init(&pair->links);
-    list_push_back(&room->pairs, &pair->of_room);
     map_put(hub->pairs, &key, sizeof(key), pair);
     return pair;
 }
 
 static void destroy_pair(struct presence_hub *hub, struct hub_pair *pair)
 {
-    struct pair_key key = {pair->room->room_id, pair->user_id};
+    struct pair_key key = {pair->room_id, pair->user_id};
 
     CHECK(list_empty(&pair->links));
     map_remove(hub->pairs, &key, sizeof(key));
     list_remove(&pair->lingering);
-    list_remove(&pair->of_room);
-    if (list_empty(&pair->room->pairs)) {
-        map_remove_u64(hub->rooms, pair->room->room_id);
-        mem_free(pair->room);
-    }
     mem_free(pair);
 }
 
@@ -128,7 +107,7 @@ static struct hub_link *find_link(const struct hub_pair *pair, const struct hub_
 static void add_link(struct hub_worker *worker, struct hub_pair *pair)
 {
     struct hub_link *link = mem_alloc(sizeof(*link));
-    uint64_t room_id = pair->room->room_id;
+    uint64_t room_id = pair->room_id;
     uint32_t shard = bus_shard(room_id);
 
     link->worker = worker;
@@ -143,7 +122,7 @@ static void add_link(struct hub_worker *worker, struct hub_pair *pair)
 static struct hub_pair *remove_link(struct hub_link *link)
 {
     struct hub_pair *pair = link->pair;
-    uint64_t room_id = pair->room->room_id;
+    uint64_t room_id = pair->room_id;
 
     link->worker->digest[bus_shard(room_id)] ^= bus_presence_digest(room_id, pair->user_id);
     list_remove(&link->of_worker);
@@ -154,7 +133,7 @@ static struct hub_pair *remove_link(struct hub_link *link)
 
 static void leave_now(struct presence_hub *hub, struct hub_pair *pair)
 {
-    uint64_t room_id = pair->room->room_id;
+    uint64_t room_id = pair->room_id;
     uint64_t user_id = pair->user_id;
 
     destroy_pair(hub, pair);
@@ -351,7 +330,7 @@ void presence_hub_forget(struct presence_hub *hub, uint64_t shards)
     LIST_FOREACH_SAFE (node, &hub->lingering) {
         struct hub_pair *pair = LIST_ITEM(node, struct hub_pair, lingering);
 
-        if ((shards >> bus_shard(pair->room->room_id) & 1) != 0)
+        if ((shards >> bus_shard(pair->room_id) & 1) != 0)
             destroy_pair(hub, pair);
     }
 }
@@ -367,24 +346,14 @@ void presence_hub_destroy(struct presence_hub **hub)
     while ((worker = map_iter((*hub)->workers, &cursor)) != NULL)
         mem_free(worker);
     map_destroy(&(*hub)->workers);
-    map_destroy(&(*hub)->rooms);
     map_destroy(&(*hub)->pairs);
     mem_free(*hub);
     *hub = NULL;
 }
 
-uint32_t presence_hub_list(const struct presence_hub *hub, uint64_t room_id, struct strbuf *users)
+bool presence_hub_is_online(const struct presence_hub *hub, uint64_t room_id, uint64_t user_id)
 {
-    const struct hub_room *room = map_find_u64(hub->rooms, room_id);
-    uint32_t count = 0;
-
-    if (room == NULL)
-        return 0;
-    LIST_FOREACH (node, &room->pairs) {
-        bus_presence_add_user(users, LIST_ITEM(node, struct hub_pair, of_room)->user_id);
-        count++;
-    }
-    return count;
+    return find_pair(hub, room_id, user_id) != NULL;
 }
 
 size_t presence_hub_workers(const struct presence_hub *hub)

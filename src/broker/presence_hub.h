@@ -45,8 +45,7 @@ void presence_hub_tick(struct presence_hub *hub, uint64_t now_ms);
 /* Forgets the shards (bit s) without a word: another broker looks after them now. */
 void presence_hub_forget(struct presence_hub *hub, uint64_t shards);
 
-/* Appends the room's users to users, as bus_presence_add_user() does; returns how many. */
-uint32_t presence_hub_list(const struct presence_hub *hub, uint64_t room_id, struct strbuf *users);
+bool presence_hub_is_online(const struct presence_hub *hub, uint64_t room_id, uint64_t user_id);
 
 size_t presence_hub_workers(const struct presence_hub *hub);
 size_t presence_hub_pairs(const struct presence_hub *hub);

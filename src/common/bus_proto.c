@@ -163,14 +163,29 @@ static void decode_presence(struct wire_reader *in, struct bus_presence *presenc
         in->failed = true;
 }
 
+static struct span read_users(struct wire_reader *in, uint32_t *count_out)
+{
+    struct span users = wire_read_span32(in);
+
+    *count_out = (uint32_t)(users.len / sizeof(uint64_t));
+    if (users.len % sizeof(uint64_t) != 0 || *count_out > BUS_PRESENCE_USERS_MAX)
+        in->failed = true;
+    return users;
+}
+
+static void decode_presence_query(struct wire_reader *in, struct bus_presence_query *query)
+{
+    query->worker_id = wire_read_u64(in);
+    query->query_id = wire_read_u64(in);
+    query->room_id = wire_read_u64(in);
+    query->users = read_users(in, &query->count);
+}
+
 static void decode_presence_list(struct wire_reader *in, struct bus_presence_list *list)
 {
     list->query_id = wire_read_u64(in);
     list->room_id = wire_read_u64(in);
-    list->users = wire_read_span32(in);
-    list->count = (uint32_t)(list->users.len / sizeof(uint64_t));
-    if (list->users.len % sizeof(uint64_t) != 0)
-        in->failed = true;
+    list->users = read_users(in, &list->count);
 }
 
 static void decode_revoke(struct wire_reader *in, struct bus_revoke *revoke)
@@ -220,6 +235,7 @@ static void encode_fields(const struct bus_message *message, struct strbuf *buf)
         wire_write_u64(buf, message->presence_query.worker_id);
         wire_write_u64(buf, message->presence_query.query_id);
         wire_write_u64(buf, message->presence_query.room_id);
+        wire_write_span32(buf, message->presence_query.users);
         break;
     case BUS_HEARTBEAT:
         encode_heartbeat(&message->heartbeat, buf);
@@ -283,9 +299,7 @@ static void decode_fields(struct wire_reader *in, struct bus_message *message)
         decode_presence(in, &message->presence);
         break;
     case BUS_PRESENCE_QUERY:
-        message->presence_query.worker_id = wire_read_u64(in);
-        message->presence_query.query_id = wire_read_u64(in);
-        message->presence_query.room_id = wire_read_u64(in);
+        decode_presence_query(in, &message->presence_query);
         break;
     case BUS_HEARTBEAT:
         decode_heartbeat(in, &message->heartbeat);
@@ -364,12 +378,12 @@ struct bus_presence_entry bus_presence_entry(const struct bus_presence *presence
     return entry;
 }
 
-uint64_t bus_presence_user(const struct bus_presence_list *list, uint32_t index)
+uint64_t bus_presence_user(struct span users, uint32_t index)
 {
     struct wire_reader in;
 
-    CHECK(index < list->count);
-    wire_read_begin(&in, list->users.data + (size_t)index * sizeof(uint64_t), sizeof(uint64_t));
+    CHECK(index < users.len / sizeof(uint64_t));
+    wire_read_begin(&in, users.data + (size_t)index * sizeof(uint64_t), sizeof(uint64_t));
     return wire_read_u64(&in);
 }
 

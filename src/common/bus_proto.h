@@ -152,18 +152,24 @@ struct bus_presence_entry {
 #define BUS_PRESENCE_ENTRY_SIZE  17
 #define BUS_PRESENCE_ENTRIES_MAX 10000
 
+/* Which of these users are online in the room? A page of them: a room has no bound. */
 struct bus_presence_query {
     uint64_t worker_id;
-    uint64_t query_id;
-    uint64_t room_id;
-};
-
-struct bus_presence_list {
     uint64_t query_id;
     uint64_t room_id;
     uint32_t count;
     struct span users; /* count times: user_id u64; see bus_presence_user() */
 };
+
+/* Those of the query's users that are. */
+struct bus_presence_list {
+    uint64_t query_id;
+    uint64_t room_id;
+    uint32_t count;
+    struct span users; /* as in the query */
+};
+
+#define BUS_PRESENCE_USERS_MAX PAGE_LIMIT_MAX
 
 /*
  * Sent every few seconds to every broker. digest[s] is the XOR, over the (room, user) pairs that
@@ -225,8 +231,8 @@ bool bus_topic_decode(const void *data, size_t len, enum bus_topic *topic_out,
 
 /* The index-th entry of a decoded list; index < count. */
 struct bus_presence_entry bus_presence_entry(const struct bus_presence *presence, uint32_t index);
-uint64_t bus_presence_user(const struct bus_presence_list *list, uint32_t index);
-/* Appends an entry to the bytes that presence.entries (or presence_list.users) will point to. */
+uint64_t bus_presence_user(struct span users, uint32_t index);
+/* Appends an entry to the bytes that presence.entries (or users) will point to. */
 void bus_presence_add(struct strbuf *entries, const struct bus_presence_entry *entry);
 void bus_presence_add_user(struct strbuf *users, uint64_t user_id);
 /* The same in every process and build, unlike map_hash(). */

@@ -175,8 +175,8 @@ void bus_link_unique_key(struct bus_link *link, uint8_t key[DEDUPE_KEY_BYTES])
     memcpy(key, hash, DEDUPE_KEY_BYTES);
 }
 
-void bus_link_query_presence(struct bus_link *link, uint64_t room_id, bus_presence_fn *done,
-                             void *context)
+void bus_link_query_presence(struct bus_link *link, uint64_t room_id, const struct strbuf *users,
+                             bus_presence_fn *done, void *context)
 {
     struct query *query = mem_alloc(sizeof(*query));
     struct bus_message message = {
@@ -187,7 +187,12 @@ void bus_link_query_presence(struct bus_link *link, uint64_t room_id, bus_presen
     query->done = done;
     query->context = context;
     list_push_back(&link->queries, &query->node);
-    message.presence_query = (struct bus_presence_query){link->worker_id, query->query_id, room_id};
+    message.presence_query = (struct bus_presence_query){
+        .worker_id = link->worker_id,
+        .query_id = query->query_id,
+        .room_id = room_id,
+        .users = {(const uint8_t *)users->data, users->len},
+    };
     send_message(link, &message);
 }
 

@@ -60,9 +60,10 @@ void bus_link_unique_key(struct bus_link *link, uint8_t key[DEDUPE_KEY_BYTES]);
 
 /* list is NULL unless err is ERR_NONE. */
 typedef void bus_presence_fn(void *context, enum err err, const struct bus_presence_list *list);
-/* Who is online in a room, from its broker; ERR_BROKER_UNAVAILABLE after a second. */
-void bus_link_query_presence(struct bus_link *link, uint64_t room_id, bus_presence_fn *done,
-                             void *context);
+/* Who of these users (as bus_presence_add_user() writes them, BUS_PRESENCE_USERS_MAX at most) is
+ * online in a room, from its broker; ERR_BROKER_UNAVAILABLE after a second. */
+void bus_link_query_presence(struct bus_link *link, uint64_t room_id, const struct strbuf *users,
+                             bus_presence_fn *done, void *context);
 
 /* Hear a room, or no more; in pairs. The room's head follows. */
 void bus_link_subscribe(struct bus_link *link, uint64_t room_id);

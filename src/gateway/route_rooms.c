@@ -316,7 +316,7 @@ static void on_presence(void *context, enum err err, const struct bus_presence_l
     }
     online = map_create();
     for (uint32_t i = 0; i < list->count; i++)
-        map_put_u64(online, bus_presence_user(list, i), request);
+        map_put_u64(online, bus_presence_user(list->users, i), request);
     strbuf_add_str(&request->out, "{\"users\":[");
     for (size_t i = 0; i < roster->count; i++) {
         struct span name = {(const uint8_t *)roster->users[i].name, roster->users[i].name_len};
@@ -334,5 +334,12 @@ static void on_presence(void *context, enum err err, const struct bus_presence_l
 
 void room_users_finish(struct request *request)
 {
-    bus_link_query_presence(request->services->link, request->room_id, on_presence, request);
+    struct roster *roster = request->state;
+    struct strbuf users = STRBUF_EMPTY;
+
+    for (size_t i = 0; i < roster->count; i++)
+        bus_presence_add_user(&users, roster->users[i].id);
+    bus_link_query_presence(request->services->link, request->room_id, &users, on_presence,
+                            request);
+    strbuf_fini(&users);
 }

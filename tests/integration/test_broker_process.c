@@ -236,14 +236,23 @@ static void beat(uint64_t room_id, uint64_t user_id, bool leaving)
     client_publish(client, &message);
 }
 
+/* How many of the three are online. */
 static uint32_t list_presence(uint64_t room_id)
 {
+    struct strbuf users = STRBUF_EMPTY;
+
+    for (uint64_t user = ANNA; user <= CLEO; user++)
+        bus_presence_add_user(&users, user);
     client->has_list = false;
-    client_publish(client,
-                   &(struct bus_message){.topic = BUS_TOPIC_SHARD,
-                                         .topic_id = bus_shard(room_id),
-                                         .type = BUS_PRESENCE_QUERY,
-                                         .presence_query = {client->worker_id, 1, room_id}});
+    client_publish(
+        client,
+        &(struct bus_message){
+            .topic = BUS_TOPIC_SHARD,
+            .topic_id = bus_shard(room_id),
+            .type = BUS_PRESENCE_QUERY,
+            .presence_query = {
+                client->worker_id, 1, room_id, USERS, {(const uint8_t *)users.data, users.len}}});
+    strbuf_fini(&users);
     pump_until(client, client->has_list);
     return client->listed;
 }
@@ -275,6 +284,33 @@ static void presence_is_announced(void **state)
     assert_int_equal(list_presence(room), 0);
 }
 
+/* More than any one message can name. */
+static void a_crowd_is_asked_about_by_the_page(void **state)
+{
+    uint64_t room = make_room(ANNA);
+    struct strbuf entries = STRBUF_EMPTY;
+
+    (void)state;
+    for (uint64_t user = 1; user <= 40000; user++) {
+        const struct bus_presence_entry entry = {room, user, true};
+
+        bus_presence_add(&entries, &entry);
+        if (user % BUS_PRESENCE_ENTRIES_MAX != 0)
+            continue;
+        client_publish(client,
+                       &(struct bus_message){
+                           .topic = BUS_TOPIC_SHARD,
+                           .topic_id = bus_shard(room),
+                           .type = BUS_PRESENCE,
+                           .presence = {.worker_id = client->worker_id,
+                                        .entries = {(const uint8_t *)entries.data, entries.len}}});
+        strbuf_reset(&entries);
+    }
+    strbuf_fini(&entries);
+    assert_int_equal(list_presence(room), USERS);
+    beat(room, 0, true);
+}
+
 static void a_revocation_reaches_every_worker(void **state)
 {
     unsigned before = client->revokes;
@@ -298,6 +334,7 @@ int main(void)
         cmocka_unit_test(an_expelled_creator_passes_the_room_on),
         cmocka_unit_test(a_subscription_gets_the_head_first),
         cmocka_unit_test(presence_is_announced),
+        cmocka_unit_test(a_crowd_is_asked_about_by_the_page),
         cmocka_unit_test(a_revocation_reaches_every_worker),
     };
 

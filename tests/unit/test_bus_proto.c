@@ -57,7 +57,8 @@ static struct bus_message messages[] = {
                   .count = 2,
                   .entries = TEXT(entries)}},
     {BUS_TOPIC_SHARD, 1, BUS_PRESENCE, .presence = {.worker_id = 4}},
-    {BUS_TOPIC_SHARD, 2, BUS_PRESENCE_QUERY, .presence_query = {3, 4, 5}},
+    {BUS_TOPIC_SHARD, 2, BUS_PRESENCE_QUERY, .presence_query = {3, 4, 5, 2, TEXT(users)}},
+    {BUS_TOPIC_SHARD, 2, BUS_PRESENCE_QUERY, .presence_query = {.room_id = 5}},
     {BUS_TOPIC_SHARD, 3, BUS_TYPING, .typing = {7, 8, TEXT("grace")}},
     {BUS_TOPIC_PULSE, 0, BUS_HEARTBEAT, .heartbeat = {.worker_id = 77, .leaving = true}},
     {BUS_TOPIC_ROOM, 7, BUS_EVENT, .event = {7, 1, EVENT_MESSAGE, 3, 1767323045678901, TEXT("{}")}},
@@ -130,8 +131,11 @@ static void assert_same_up(const struct bus_message *one, const struct bus_messa
         assert_same(one->presence.entries, other->presence.entries);
         break;
     case BUS_PRESENCE_QUERY:
-        assert_memory_equal(&one->presence_query, &other->presence_query,
-                            sizeof(one->presence_query));
+        assert_true(one->presence_query.worker_id == other->presence_query.worker_id);
+        assert_true(one->presence_query.query_id == other->presence_query.query_id);
+        assert_true(one->presence_query.room_id == other->presence_query.room_id);
+        assert_int_equal(one->presence_query.count, other->presence_query.count);
+        assert_same(one->presence_query.users, other->presence_query.users);
         break;
     case BUS_TYPING:
         assert_true(one->typing.room_id == other->typing.room_id);
@@ -287,7 +291,10 @@ static uint64_t touch(const struct bus_message *message)
             sum += bus_presence_entry(&message->presence, i).user_id;
     else if (message->type == BUS_PRESENCE_LIST)
         for (uint32_t i = 0; i < message->presence_list.count; i++)
-            sum += bus_presence_user(&message->presence_list, i);
+            sum += bus_presence_user(message->presence_list.users, i);
+    else if (message->type == BUS_PRESENCE_QUERY)
+        for (uint32_t i = 0; i < message->presence_query.count; i++)
+            sum += bus_presence_user(message->presence_query.users, i);
     else if (message->type == BUS_EVENT)
         for (size_t i = 0; i < message->event.json.len; i++)
             sum += message->event.json.data[i];
@@ -461,6 +468,8 @@ static void test_list_sizes(void **unused)
     uint8_t *block = mem_alloc(BUS_MESSAGE_BYTES_MAX);
     struct bus_message presence = {.topic = BUS_TOPIC_SHARD, .topic_id = 1, .type = BUS_PRESENCE};
     struct bus_message list = {.topic = BUS_TOPIC_WORKER, .topic_id = 1, .type = BUS_PRESENCE_LIST};
+    struct bus_message query = {
+        .topic = BUS_TOPIC_SHARD, .topic_id = 1, .type = BUS_PRESENCE_QUERY};
 
     (void)unused;
     presence.presence.entries = (struct span){block, most};
@@ -471,10 +480,17 @@ static void test_list_sizes(void **unused)
     assert_false(taken(&presence));
     presence.presence.entries.len = BUS_PRESENCE_ENTRY_SIZE + 1;
     assert_false(taken(&presence));
-    list.presence_list.users = (struct span){block, sizeof(uint64_t) * 100};
+    list.presence_list.users = (struct span){block, sizeof(uint64_t) * BUS_PRESENCE_USERS_MAX};
+    query.presence_query.users = list.presence_list.users;
     assert_true(taken(&list));
-    list.presence_list.users.len++;
+    assert_true(taken(&query));
+    list.presence_list.users.len += sizeof(uint64_t);
+    query.presence_query.users.len += sizeof(uint64_t);
     assert_false(taken(&list));
+    assert_false(taken(&query));
+    list.presence_list.users.len = query.presence_query.users.len = 1;
+    assert_false(taken(&list));
+    assert_false(taken(&query));
     mem_free(block);
 }
 
@@ -539,7 +555,7 @@ static void test_topics(void **unused)
 static void test_lists(void **unused)
 {
     struct bus_presence presence = {.count = 2, .entries = TEXT(entries)};
-    struct bus_presence_list list = {.count = 2, .users = TEXT(users)};
+    struct span list = TEXT(users);
     struct strbuf written = STRBUF_EMPTY;
 
     (void)unused;
@@ -557,7 +573,7 @@ static void test_lists(void **unused)
     assert_memory_equal(written.data, entries, written.len);
     strbuf_reset(&written);
     for (uint32_t i = 0; i < 2; i++)
-        bus_presence_add_user(&written, bus_presence_user(&list, i));
+        bus_presence_add_user(&written, bus_presence_user(list, i));
     assert_int_equal(written.len, sizeof(users) - 1);
     assert_memory_equal(written.data, users, written.len);
     strbuf_fini(&written);

@@ -103,11 +103,10 @@ static void depart(uint64_t worker, uint64_t now_ms)
 
 static uint32_t count_users(uint64_t room_id)
 {
-    struct strbuf users = STRBUF_EMPTY;
-    uint32_t count = presence_hub_list(hub, room_id, &users);
+    uint32_t count = 0;
 
-    assert_int_equal(users.len, count * sizeof(uint64_t));
-    strbuf_fini(&users);
+    for (uint64_t user = 0; user < 200; user++)
+        count += presence_hub_is_online(hub, room_id, user);
     return count;
 }
 
