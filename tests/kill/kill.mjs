@@ -15,6 +15,7 @@ const result = await killStory({
   seconds: Number(process.env.KILL_SECONDS || 600),
   seed: Number(process.env.KILL_SEED || randomInt(1, 2 ** 31)),
 });
+
 console.log(`\n${table(result)}\n`);
 if (process.env.KILL_JSON) fs.writeFileSync(process.env.KILL_JSON, `${JSON.stringify(result, null, 2)}\n`);
 console.log(JSON.stringify(result));

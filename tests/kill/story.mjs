@@ -90,7 +90,12 @@ export async function killStory({ seconds, seed, clients = 200, rooms = 20, gapM
     world.clients.forEach((client) => client.stop());
     for (const proxy of proxies) await proxy.stop();
   }
-  if (!result.ok) process.exitCode = 1; // the logs are of interest
-  await stack.stop();
+  // A process that ended badly, or left a report, is one more fault.
+  await stack.stop().catch((error) => {
+    result.ok = false;
+    result.faults.process = 1;
+    result.first_faults.push({ kind: 'process', sentence: String(error.actual ?? error.message) });
+  });
+  if (!result.ok) process.exitCode = 1; // so that the logs are shown
   return result;
 }
