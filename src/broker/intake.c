@@ -54,6 +54,12 @@ size_t intake_pending(const struct intake *intake)
     return dedupe_pending_count(intake->dedupe);
 }
 
+/* Messages of a shard that was given away are still under way for a moment. */
+static bool owns(const struct intake *intake, uint64_t shard)
+{
+    return shard < SHARD_COUNT && (intake->owned >> shard & 1) != 0;
+}
+
 static struct span text_span(const char *text)
 {
     return (struct span){(const uint8_t *)text, text != NULL ? strlen(text) : 0};
@@ -149,11 +155,9 @@ void intake_submit(struct intake *intake, const struct bus_command *from)
 
 static void on_command(struct intake *intake, const struct bus_command *command, uint64_t shard)
 {
-    uint64_t owner_shard = command->room_id != 0 ? bus_shard(command->room_id) : shard;
-
     metrics_add(METRIC_BROKER_COMMANDS, 1);
-    /* Still under way when a shard was given away: its worker repeats it to the new owner. */
-    if ((intake->owned >> owner_shard % SHARD_COUNT & 1) == 0)
+    /* Its worker repeats it to the owner. */
+    if (!owns(intake, command->room_id != 0 ? bus_shard(command->room_id) : shard))
         return;
     if (!usable(command))
         refuse(intake, command, ERR_VALIDATION);
@@ -165,11 +169,21 @@ static void on_command(struct intake *intake, const struct bus_command *command,
 
 /* ---- other messages ---------------------------------------------------------------------------*/
 
+/* Only the owner hears who comes and goes, and answers who is there; its digests find what others
+ * were told meanwhile. */
+static void on_presence(struct intake *intake, uint64_t shard, const struct bus_presence *presence)
+{
+    if (owns(intake, shard))
+        presence_hub_report(intake->options.presence, (uint32_t)shard, presence, clock_mono_ms());
+}
+
 static void on_presence_query(struct intake *intake, const struct bus_presence_query *query)
 {
     struct strbuf users = STRBUF_EMPTY;
     struct bus_presence_list list = {.query_id = query->query_id, .room_id = query->room_id};
 
+    if (!owns(intake, bus_shard(query->room_id)))
+        return;
     for (uint32_t i = 0; i < query->count; i++) {
         uint64_t user_id = bus_presence_user(query->users, i);
 
@@ -179,6 +193,14 @@ static void on_presence_query(struct intake *intake, const struct bus_presence_q
     list.users = (struct span){(const uint8_t *)users.data, users.len};
     publisher_presence_list(intake->options.publisher, query->worker_id, &list);
     strbuf_fini(&users);
+}
+
+/* What a worker says ends up in clients' frames: it must be text. */
+static void on_typing(struct intake *intake, const struct bus_typing *typing)
+{
+    if (owns(intake, bus_shard(typing->room_id)) &&
+        utf8_valid(typing->username.data, typing->username.len))
+        publisher_typing(intake->options.publisher, typing);
 }
 
 static void on_bad_message(struct intake *intake, size_t len)
@@ -207,8 +229,7 @@ void intake_receive(void *context, const uint8_t *data, size_t len)
         on_command(intake, &message.command, message.topic_id);
         break;
     case BUS_PRESENCE:
-        presence_hub_report(intake->options.presence, (uint32_t)(message.topic_id % SHARD_COUNT),
-                            &message.presence, clock_mono_ms());
+        on_presence(intake, message.topic_id, &message.presence);
         break;
     case BUS_PRESENCE_QUERY:
         on_presence_query(intake, &message.presence_query);
@@ -218,9 +239,7 @@ void intake_receive(void *context, const uint8_t *data, size_t len)
                                clock_mono_ms());
         break;
     case BUS_TYPING:
-        /* What a worker says ends up in clients' frames: it must be text. */
-        if (utf8_valid(message.typing.username.data, message.typing.username.len))
-            publisher_typing(intake->options.publisher, &message.typing);
+        on_typing(intake, &message.typing);
         break;
     default:
         on_bad_message(intake, len); /* what only brokers say */

@@ -27,7 +27,7 @@ struct intake_options {
 struct intake *intake_create(const struct intake_options *options);
 void intake_destroy(struct intake **intake);
 
-/* The shards (bit s) that this broker owns now: others' commands are left to their owners. */
+/* The shards (bit s) that this broker owns now: what comes for others is left to their owners. */
 void intake_set_owned(struct intake *intake, uint64_t owned);
 /* From now on nothing is taken: what workers repeat is the next broker's. */
 void intake_close(struct intake *intake);

@@ -1,0 +1,247 @@
+// needs: broker/command broker/dedupe broker/presence_hub common/bus_proto common/wire common/strbuf common/digest common/utf8 common/metrics common/errors common/log common/clock common/map common/mem common/check
+
+/* What is taken of that which comes in, with the publisher and the writers played. */
+#include "broker/intake.h"
+
+#include "common/clock.h"
+#include "common/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OURS = 5, THEIRS = 6, FAR = OURS + SHARD_COUNT, ANNA = 100, WORKER = 9 };
+
+static struct intake *intake;
+static struct presence_hub *hub;
+static char done[1024]; /* what the others were told to do, since the last look */
+static uint64_t next_id;
+
+static void note(const char *what, uint64_t id)
+{
+    snprintf(done + strlen(done), sizeof(done) - strlen(done), "%s%llu ", what,
+             (unsigned long long)id);
+}
+
+static void assert_done(const char *expected)
+{
+    assert_string_equal(done, expected);
+    done[0] = '\0';
+}
+
+/* ---- played -----------------------------------------------------------------------------------*/
+
+void publisher_answer(struct publisher *publisher, uint64_t worker_id,
+                      const struct bus_answer *answer)
+{
+    (void)publisher;
+    assert_int_equal(worker_id, WORKER);
+    note(answer->err == ERR_NONE ? "answer" : err_code(answer->err), answer->room_id);
+}
+
+void publisher_presence_list(struct publisher *publisher, uint64_t worker_id,
+                             const struct bus_presence_list *list)
+{
+    (void)publisher;
+    assert_int_equal(worker_id, WORKER);
+    note("room", list->room_id);
+    for (uint32_t i = 0; i < list->users.len / sizeof(uint64_t); i++)
+        note("has", bus_presence_user(list->users, i));
+}
+
+void publisher_typing(struct publisher *publisher, const struct bus_typing *typing)
+{
+    (void)publisher;
+    note("typing", typing->room_id);
+}
+
+void publisher_revoke(struct publisher *publisher, const struct bus_revoke *revoke)
+{
+    (void)publisher;
+    note("revoke", revoke->user_id);
+}
+
+void publisher_event(struct publisher *publisher, const struct log_event *event)
+{
+    (void)publisher;
+    note("event", event->room_id);
+}
+
+void publisher_head(struct publisher *publisher, uint64_t room_id, uint64_t head)
+{
+    (void)publisher;
+    (void)head;
+    note("head", room_id);
+}
+
+void publisher_refresh(struct publisher *publisher, uint64_t room_id)
+{
+    (void)publisher;
+    note("refresh", room_id);
+}
+
+/* Every command is refused at once, so that nothing is under way. */
+void writers_submit_command(struct writers *writers, struct command *command)
+{
+    (void)writers;
+    note("write", command->room_id);
+    command->err = ERR_NOT_A_MEMBER;
+    command->result_room_id = command->room_id;
+    intake_finish(intake, &command->job);
+}
+
+static void announce(void *context, uint64_t room_id, uint64_t user_id, bool joined)
+{
+    (void)context;
+    (void)user_id;
+    note(joined ? "joined" : "left", room_id);
+}
+
+static void resync(void *context, uint64_t worker_id, uint32_t shard)
+{
+    (void)context;
+    (void)worker_id;
+    note("resync", shard);
+}
+
+/* ---- what comes in ----------------------------------------------------------------------------*/
+
+static int set_up(void **state)
+{
+    const struct presence_hub_calls calls = {announce, resync, NULL};
+    struct intake_options options = {.queue_max = 10, .dedupe_window = 10};
+
+    (void)state;
+    done[0] = '\0';
+    hub = presence_hub_create(&calls, 8000);
+    options.presence = hub;
+    intake = intake_create(&options);
+    intake_set_owned(intake, UINT64_C(1) << OURS);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    intake_destroy(&intake);
+    presence_hub_destroy(&hub);
+    return 0;
+}
+
+static void receive(const struct bus_message *message)
+{
+    struct strbuf bytes = STRBUF_EMPTY;
+
+    bus_encode(message, &bytes);
+    intake_receive(intake, (const uint8_t *)bytes.data, bytes.len);
+    strbuf_fini(&bytes);
+}
+
+static void say(uint64_t shard, uint64_t room_id)
+{
+    struct bus_message message = {BUS_TOPIC_SHARD, shard, BUS_COMMAND,
+                                  .command = {.worker_id = WORKER,
+                                              .command_id = ++next_id,
+                                              .ttl_ms = 1000,
+                                              .kind = COMMAND_MESSAGE,
+                                              .room_id = room_id,
+                                              .sender_id = ANNA}};
+
+    memcpy(message.command.key, &next_id, sizeof(next_id));
+    receive(&message);
+}
+
+static void report(uint64_t shard, uint64_t room_id)
+{
+    struct bus_message message = {BUS_TOPIC_SHARD, shard, BUS_PRESENCE,
+                                  .presence = {.worker_id = WORKER}};
+    const struct bus_presence_entry entry = {room_id, ANNA, true};
+    struct strbuf entries = STRBUF_EMPTY;
+
+    bus_presence_add(&entries, &entry);
+    message.presence.entries = (struct span){(const uint8_t *)entries.data, entries.len};
+    receive(&message);
+    strbuf_fini(&entries);
+}
+
+static void query(uint64_t shard, uint64_t room_id)
+{
+    struct bus_message message = {BUS_TOPIC_SHARD, shard, BUS_PRESENCE_QUERY,
+                                  .presence_query = {.worker_id = WORKER, .room_id = room_id}};
+    struct strbuf users = STRBUF_EMPTY;
+
+    bus_presence_add_user(&users, ANNA + 1);
+    bus_presence_add_user(&users, ANNA);
+    message.presence_query.users = (struct span){(const uint8_t *)users.data, users.len};
+    receive(&message);
+    strbuf_fini(&users);
+}
+
+/* ---- tests ------------------------------------------------------------------------------------*/
+
+static void others_commands_are_left_to_them(void **state)
+{
+    (void)state;
+    say(OURS, OURS);
+    say(OURS, FAR); /* the same shard */
+    assert_done("write5 not_a_member5 write69 not_a_member69 ");
+    say(THEIRS, THEIRS);
+    say(OURS, THEIRS); /* on the wrong topic */
+    say(UINT64_MAX, THEIRS);
+    assert_done("");
+    intake_set_owned(intake, 0);
+    say(OURS, OURS);
+    assert_done("");
+}
+
+static void others_presence_is_left_to_them(void **state)
+{
+    struct bus_message typing = {BUS_TOPIC_SHARD, OURS, BUS_TYPING, .typing = {.user_id = ANNA}};
+
+    (void)state;
+    report(OURS, OURS);
+    assert_done("joined5 ");
+    query(OURS, OURS);
+    assert_done("room5 has100 ");
+    report(THEIRS, THEIRS);
+    report(FAR, OURS); /* there is no such shard */
+    query(THEIRS, THEIRS);
+    query(OURS, THEIRS);
+    assert_done("");
+    typing.typing.room_id = THEIRS;
+    receive(&typing);
+    assert_done("");
+    typing.typing.room_id = FAR;
+    receive(&typing);
+    assert_done("typing69 ");
+    /* It was given away, and messages are still under way. */
+    intake_set_owned(intake, UINT64_C(1) << THEIRS);
+    report(OURS, FAR);
+    query(OURS, OURS);
+    assert_done("");
+}
+
+static void nothing_is_taken_at_the_end(void **state)
+{
+    (void)state;
+    intake_close(intake);
+    say(OURS, OURS);
+    query(OURS, OURS);
+    assert_done("");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(others_commands_are_left_to_them),
+        TEST(others_presence_is_left_to_them),
+        TEST(nothing_is_taken_at_the_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
