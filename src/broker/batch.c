@@ -154,7 +154,8 @@ static size_t settle(struct settling s, struct command **commands, size_t count)
             log_error("writer.refused", "room=%llu kind=%d sender=%llu",
                       (unsigned long long)commands[0]->room_id, (int)commands[0]->kind,
                       (unsigned long long)commands[0]->sender_id);
-            finish_with(&s, commands[0], ERR_INTERNAL);
+            finish_with(&s, commands[0],
+                        commands[0]->uncertain ? ERR_OUTCOME_UNKNOWN : ERR_INTERNAL);
             return 0;
         } else {
             size_t half = count / 2;

@@ -7,10 +7,11 @@
  *                        new numbers
  *   ERR_DB_UNCERTAIN     the keys say which were written: these were ours; the others go again
  *   ERR_DB_RETRY         again
- *   database away        again, with back-off, until a command's deadline: then it is answered,
- * with ERR_OUTCOME_UNKNOWN if a lost COMMIT may have held it ERR_DB_FAILED        halves, and
- * halves of halves, until the command that the database does not take is alone: only that one is
- * answered with an error
+ *   database away        again, with back-off, until a command's deadline: then it is answered
+ *   ERR_DB_FAILED        halves, and halves of halves, until the command that the database does not
+ *                        take is alone: only that one is answered with an error
+ *
+ * The error is ERR_OUTCOME_UNKNOWN for a command that a lost COMMIT may have held.
  */
 #ifndef BANTER_BROKER_BATCH_H
 #define BANTER_BROKER_BATCH_H

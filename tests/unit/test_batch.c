@@ -233,6 +233,18 @@ static void one_bad_command_does_not_poison_the_others(void **state)
     }
 }
 
+/* What a lost COMMIT may have held did perhaps happen, whatever the database says of it now. */
+static void a_bad_command_that_may_be_written_is_not_denied(void **state)
+{
+    struct command *commands[] = {make(1, 10000), make(2, 10000)};
+
+    (void)state;
+    attempts[0] = ERR_DB_UNCERTAIN;
+    look_ups[0] = look_ups[1] = look_ups[2] = ERR_DB_FAILED;
+    assert_int_equal(batch_settle(NULL, &calls, commands, 2), 0);
+    assert_string_equal(finished_text, "1:outcome_unknown+stale 2:outcome_unknown+stale ");
+}
+
 static void time_that_is_up_is_told(void **state)
 {
     struct command *late = make(1, 0);
@@ -304,6 +316,7 @@ int main(void)
         TEST(a_database_that_is_away_is_waited_for),
         TEST(a_deadlock_is_repeated_at_once),
         TEST(one_bad_command_does_not_poison_the_others),
+        TEST(a_bad_command_that_may_be_written_is_not_denied),
         TEST(time_that_is_up_is_told),
         TEST(what_is_given_up_is_handed_back),
         TEST(loading_rooms_has_patience),
