@@ -35,7 +35,7 @@ struct housekeeping {
     struct housekeeping_calls calls;
     struct pool *pool;
     struct loop_timer *timer;
-    unsigned rounds; /* that were complete: a full sweep that failed is the next one again */
+    unsigned rounds; /* that found everything: a full sweep that did not is the next one again */
     bool under_way;
     atomic_bool stopped;
 
@@ -47,32 +47,28 @@ struct housekeeping {
     size_t expel_count;
 };
 
-static bool owns(const struct housekeeping *keeping, uint64_t room_id)
-{
-    return (keeping->owned >> bus_shard(room_id) & 1) != 0;
-}
+/* Rooms of our shards, in SQL: what is limited must not be others'. Wants owned and SHARD_COUNT. */
+#define IS_OURS(room_id) "(? >> MOD(" room_id ", ?)) & 1 = 1 "
 
 /* ---- a round, on a pool thread ----------------------------------------------------------------*/
 
 static enum err find_expels(struct housekeeping *keeping, struct db *db)
 {
     uint64_t since_us = keeping->full ? 0 : clock_wall_us() - RECENT_US;
-    enum err err = DB_RUN(db,
-                          "SELECT m.room_id, m.user_id, m.joined_seq FROM users u "
-                          "JOIN room_members m ON m.user_id = u.id "
-                          "JOIN rooms r ON r.id = m.room_id AND r.removed_at_us IS NULL "
-                          "WHERE u.deleted_at_us >= ? LIMIT ?",
-                          db_u64(since_us), db_u64(EXPELS_MAX));
+    enum err err =
+        DB_RUN(db,
+               "SELECT m.room_id, m.user_id, m.joined_seq FROM users u "
+               "JOIN room_members m ON m.user_id = u.id "
+               "JOIN rooms r ON r.id = m.room_id AND r.removed_at_us IS NULL "
+               "WHERE u.deleted_at_us >= ? AND " IS_OURS("m.room_id") "LIMIT ?",
+               db_u64(since_us), db_u64(keeping->owned), db_u64(SHARD_COUNT), db_u64(EXPELS_MAX));
 
     keeping->expel_count = 0;
     if (err != ERR_NONE)
         return err;
-    while (db_next(db) && keeping->expel_count < EXPELS_MAX) {
-        const struct member member = {db_col_u64(db, 0), db_col_u64(db, 1), db_col_u64(db, 2)};
-
-        if (owns(keeping, member.room_id))
-            keeping->expels[keeping->expel_count++] = member;
-    }
+    while (db_next(db) && keeping->expel_count < EXPELS_MAX)
+        keeping->expels[keeping->expel_count++] =
+            (struct member){db_col_u64(db, 0), db_col_u64(db, 1), db_col_u64(db, 2)};
     return ERR_NONE;
 }
 
@@ -99,16 +95,17 @@ static enum err purge_rooms(struct housekeeping *keeping, struct db *db)
 {
     uint64_t rooms[PURGE_ROOMS];
     size_t count = 0;
-    enum err err = DB_RUN(db, "SELECT id FROM rooms WHERE removed_at_us < ? LIMIT ?",
-                          db_u64(clock_wall_us() - PURGE_AFTER_US), db_u64(PURGE_ROOMS));
+    enum err err =
+        DB_RUN(db, "SELECT id FROM rooms WHERE removed_at_us < ? AND " IS_OURS("id") "LIMIT ?",
+               db_u64(clock_wall_us() - PURGE_AFTER_US), db_u64(keeping->owned),
+               db_u64(SHARD_COUNT), db_u64(PURGE_ROOMS));
 
     if (err != ERR_NONE)
         return err;
     while (db_next(db) && count < PURGE_ROOMS)
         rooms[count++] = db_col_u64(db, 0);
     for (size_t i = 0; i < count && err == ERR_NONE && !atomic_load(&keeping->stopped); i++)
-        if (owns(keeping, rooms[i]))
-            err = purge_room(keeping, db, rooms[i]);
+        err = purge_room(keeping, db, rooms[i]);
     return err;
 }
 
@@ -177,7 +174,7 @@ static void done(struct pool_job *job)
         expel(keeping, &keeping->expels[i]);
     if (keeping->expel_count > 0)
         log_info("housekeeping.expelled", "members=%zu", keeping->expel_count);
-    if (keeping->complete)
+    if (keeping->complete && keeping->expel_count < EXPELS_MAX)
         keeping->rounds++;
     loop_timer_start(keeping->timer, INTERVAL_MS);
 }
