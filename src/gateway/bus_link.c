@@ -126,15 +126,13 @@ static struct span copy_span(uint8_t **at, struct span from)
     return to;
 }
 
-bool bus_link_command(struct bus_link *link, const struct bus_command *command, bus_answer_fn *done,
+void bus_link_command(struct bus_link *link, const struct bus_command *command, bus_answer_fn *done,
                       void *context)
 {
     uint64_t now = clock_mono_ms();
     struct pending *pending;
     uint8_t *at;
 
-    if (map_count(link->pending_by_id) >= link->options.commands_max)
-        return false;
     pending = mem_alloc(sizeof(*pending) + command->sender_name.len + command->token_hash.len +
                         command->text.len);
     pending->command = *command;
@@ -155,7 +153,6 @@ bool bus_link_command(struct bus_link *link, const struct bus_command *command, 
     metrics_add(METRIC_COMMANDS, 1);
     metrics_set(METRIC_COMMANDS_IN_FLIGHT, map_count(link->pending_by_id));
     publish(link, pending, now);
-    return true;
 }
 
 bool bus_link_full(struct bus_link *link)
@@ -442,14 +439,19 @@ void bus_link_unsubscribe(struct bus_link *link, uint64_t room_id)
 static void report_presence(struct bus_link *link, uint32_t shard, struct bus_presence presence,
                             const struct strbuf *entries)
 {
-    struct bus_message message = {.topic = BUS_TOPIC_SHARD,
-                                  .topic_id = shard,
-                                  .type = BUS_PRESENCE,
-                                  .presence = presence};
+    struct bus_message message = {
+        .topic = BUS_TOPIC_SHARD, .topic_id = shard, .type = BUS_PRESENCE, .presence = presence};
 
     message.presence.worker_id = link->worker_id;
     message.presence.entries = (struct span){(const uint8_t *)entries->data, entries->len};
     send_message(link, &message);
+}
+
+void bus_link_ask_head(struct bus_link *link, uint64_t room_id)
+{
+    /* ZeroMQ counts: the repeated subscription goes to the brokers, taking it back does not. */
+    bus_link_subscribe(link, room_id);
+    bus_link_unsubscribe(link, room_id);
 }
 
 void bus_link_report_presence(struct bus_link *link, uint32_t shard, const struct strbuf *entries)

@@ -50,10 +50,11 @@ void bus_link_destroy(struct bus_link **link);
  */
 typedef void bus_answer_fn(void *context, const struct bus_answer *answer);
 /* Publishes a command; worker_id, command_id and ttl_ms are filled in here. Everything is copied.
- * False at the bound: nothing was done. */
-bool bus_link_command(struct bus_link *link, const struct bus_command *command, bus_answer_fn *done,
-                      void *context) ATTR_MUSTCHECK;
-/* At the bound: stop reading from who sends. on_room follows. */
+ * The bound is kept by who calls: see bus_link_full(). */
+void bus_link_command(struct bus_link *link, const struct bus_command *command, bus_answer_fn *done,
+                      void *context);
+/* At the bound: refuse requests, and read no more from sockets that send (each may have passed it
+ * by the one command that it was reading). on_room follows. */
 bool bus_link_full(struct bus_link *link);
 /* A dedupe key that no other command has: for what has no client_id. */
 void bus_link_unique_key(struct bus_link *link, uint8_t key[DEDUPE_KEY_BYTES]);
@@ -68,6 +69,9 @@ void bus_link_query_presence(struct bus_link *link, uint64_t room_id, const stru
 /* Hear a room, or no more; in pairs. The room's head follows. */
 void bus_link_subscribe(struct bus_link *link, uint64_t room_id);
 void bus_link_unsubscribe(struct bus_link *link, uint64_t room_id);
+/* Asks for the head of a room that is subscribed to: the subscription or the head may have been
+ * lost. */
+void bus_link_ask_head(struct bus_link *link, uint64_t room_id);
 /* Reports what changed in one shard: entries as bus_presence_add() writes them. */
 void bus_link_report_presence(struct bus_link *link, uint32_t shard, const struct strbuf *entries);
 /* Reports all of a shard, piece by piece: piece counts from 0. */

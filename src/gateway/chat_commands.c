@@ -68,9 +68,6 @@ static void publish(struct chat_client *client, uint64_t room_id, const struct o
 {
     const struct session *session = client->membership.session;
     struct sent *sent = mem_alloc(sizeof(*sent) + message->client_id.len);
-    struct error_frame error = {.err = ERR_OVERLOADED,
-                                .room_id = named_room(client, room_id),
-                                .client_id = message->client_id};
 
     sent->client = client;
     sent->room_id = room_id;
@@ -78,12 +75,8 @@ static void publish(struct chat_client *client, uint64_t room_id, const struct o
     sent->client_id_len = message->client_id.len;
     if (message->client_id.len > 0)
         memcpy(sent->client_id, message->client_id.data, message->client_id.len);
-    if (!sending_publish(client->services->link, room_id, session->user_id, session->username,
-                         message, on_answer, sent)) {
-        mem_free(sent);
-        say_error(client, &error);
-        return;
-    }
+    sending_publish(client->services->link, room_id, session->user_id, session->username, message,
+                    on_answer, sent);
     client->in_flight++;
     chat_client_ref(client);
 }

@@ -14,6 +14,8 @@
 #define RETRY_FAILED_MS 500
 /* Half a minute of pages that lack what the head promised: then the log is broken. */
 #define EMPTY_READS_MAX 150
+#define ASK_MS          500
+#define ASK_ROUND_MS    60000
 #define EPHEMERAL_MAX   1024
 
 struct room {
@@ -23,6 +25,7 @@ struct room {
     uint32_t member_count;
     uint32_t member_capacity;
     struct list_node dirty_node;
+    struct list_node ask_node;  /* all rooms, the one whose head was asked longest ago first */
     struct list_node ring_node; /* rooms with a ring, the one that changed last at the end */
     struct list reads;          /* struct page_read: under way */
     struct frame **ephemeral;   /* of this turn */
@@ -47,6 +50,9 @@ struct rooms {
     struct map *by_id;
     struct list dirty;
     struct list rings;
+    struct list asks;    /* rooms that are live, by ask_node */
+    struct list waiting; /* rooms whose head was not heard yet, by ask_node */
+    struct loop_timer *ask_timer;
     struct loop_timer *retry;
     bool retry_armed;
     bool reads_fail;        /* the last page could not be read: the database is away */
@@ -61,6 +67,26 @@ static void mark_dirty(struct rooms *rooms, struct room *room)
     if (!list_node_linked(&room->dirty_node))
         list_push_back(&rooms->dirty, &room->dirty_node);
     loop_no_wait(rooms->loop);
+}
+
+/* ---- heads that were lost ---- */
+
+/* Nothing relies on the bus: a room that is not live asks again until it hears its head; and every
+ * live one does so once in a while, for the last event of a room that went quiet. */
+static void on_ask_timer(void *context)
+{
+    struct rooms *rooms = context;
+    size_t due = map_count(rooms->by_id) * ASK_MS / ASK_ROUND_MS + 1;
+
+    LIST_FOREACH (node, &rooms->waiting) {
+        bus_link_ask_head(rooms->link, LIST_ITEM(node, struct room, ask_node)->id);
+    }
+    while (due-- > 0 && !list_empty(&rooms->asks)) {
+        struct list_node *node = list_pop_front(&rooms->asks);
+
+        list_push_back(&rooms->asks, node);
+        bus_link_ask_head(rooms->link, LIST_ITEM(node, struct room, ask_node)->id);
+    }
 }
 
 /* ---- reading the log ---- */
@@ -401,8 +427,11 @@ void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
     if (result == ROOM_LOG_RESET)
         for (uint32_t i = 0; i < room->member_count; i++)
             end(room->members[i], ROOMS_END_LOG_RESET);
-    if (!was_live)
-        mark_dirty(rooms, room);
+    if (was_live)
+        return;
+    list_remove(&room->ask_node);
+    list_push_back(&rooms->asks, &room->ask_node);
+    mark_dirty(rooms, room);
 }
 
 void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemeral)
@@ -437,6 +466,7 @@ static struct room *ensure_room(struct rooms *rooms, uint64_t room_id)
     room_log_init(&room->log);
     list_init(&room->reads);
     map_put_u64(rooms->by_id, room_id, room);
+    list_push_back(&rooms->waiting, &room->ask_node);
     bus_link_subscribe(rooms->link, room_id);
     metrics_set(METRIC_ROOMS_HOSTED, map_count(rooms->by_id));
     return room;
@@ -454,6 +484,7 @@ static void drop_room(struct rooms *rooms, struct room *room)
     deliver_ephemeral(room);
     trim_ring(rooms, room, 0);
     list_remove(&room->dirty_node);
+    list_remove(&room->ask_node);
     room_log_fini(&room->log);
     mem_free(room->members);
     mem_free(room);
@@ -512,6 +543,10 @@ struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct room
     list_init(&rooms->dirty);
     list_init(&rooms->rings);
     list_init(&rooms->retry_subs);
+    list_init(&rooms->asks);
+    list_init(&rooms->waiting);
+    rooms->ask_timer = loop_timer_create(loop, on_ask_timer, rooms);
+    loop_timer_start_periodic(rooms->ask_timer, ASK_MS);
     rooms->retry = loop_timer_create(loop, on_retry, rooms);
     loop_on_turn_end(loop, on_turn_end, rooms);
     return rooms;
@@ -528,6 +563,7 @@ void rooms_destroy(struct rooms **rooms)
     if (*rooms == NULL)
         return;
     CHECK(map_count((*rooms)->by_id) == 0);
+    loop_timer_destroy(&(*rooms)->ask_timer);
     loop_timer_destroy(&(*rooms)->retry);
     map_destroy(&(*rooms)->by_id);
     mem_free(*rooms);

@@ -277,9 +277,10 @@ static void tell(struct request *request, const struct bus_command *command)
 {
     struct farewell *farewell = request->state;
 
-    if (bus_link_ready(request->services->link) &&
-        bus_link_command(request->services->link, command, on_told, request))
-        farewell->waiting++;
+    if (!bus_link_ready(request->services->link))
+        return;
+    farewell->waiting++;
+    bus_link_command(request->services->link, command, on_told, request);
 }
 
 static void tell_revoked(struct request *request, bool all_sessions)

@@ -155,9 +155,12 @@ void post_message_finish(struct request *request)
 {
     const struct outgoing *out = request->state;
 
-    if (!sending_publish(request->services->link, request->room_id, request->session.user_id,
-                         request->session.username, out, on_sent, request))
+    if (bus_link_full(request->services->link)) {
         request_reply_error(request, ERR_OVERLOADED);
+        return;
+    }
+    sending_publish(request->services->link, request->room_id, request->session.user_id,
+                    request->session.username, out, on_sent, request);
 }
 
 /* ---- the audit ---- */

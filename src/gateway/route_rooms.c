@@ -79,9 +79,12 @@ static void send_command(struct request *request, enum command_kind kind, struct
                                   .sender_name = {(const uint8_t *)name, strlen(name)},
                                   .text = text};
 
-    bus_link_unique_key(request->services->link, command.key);
-    if (!bus_link_command(request->services->link, &command, done, request))
+    if (bus_link_full(request->services->link)) {
         request_reply_error(request, ERR_OVERLOADED);
+        return;
+    }
+    bus_link_unique_key(request->services->link, command.key);
+    bus_link_command(request->services->link, &command, done, request);
 }
 
 void create_room_finish(struct request *request)

@@ -63,7 +63,7 @@ static void make_key(uint64_t sender_id, struct span client_id, uint8_t key[DEDU
     strbuf_fini(&name);
 }
 
-bool sending_publish(struct bus_link *link, uint64_t room_id, uint64_t sender_id,
+void sending_publish(struct bus_link *link, uint64_t room_id, uint64_t sender_id,
                      const char *sender_name, const struct outgoing *out, bus_answer_fn *done,
                      void *context)
 {
@@ -75,5 +75,5 @@ bool sending_publish(struct bus_link *link, uint64_t room_id, uint64_t sender_id
         make_key(sender_id, out->client_id, command.key);
     else
         bus_link_unique_key(link, command.key);
-    return bus_link_command(link, &command, done, context);
+    bus_link_command(link, &command, done, context);
 }

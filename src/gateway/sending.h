@@ -22,9 +22,9 @@ enum err sending_read(const struct json_doc *doc, struct outgoing *out) ATTR_MUS
 bool sending_client_id_valid(struct span client_id);
 
 /* Publishes it. The dedupe key is made of the sender and the client_id, so that a repeat through
- * any worker and transport is known; without a client_id it is unique. False at the bound. */
-bool sending_publish(struct bus_link *link, uint64_t room_id, uint64_t sender_id,
+ * any worker and transport is known; without a client_id it is unique. */
+void sending_publish(struct bus_link *link, uint64_t room_id, uint64_t sender_id,
                      const char *sender_name, const struct outgoing *out, bus_answer_fn *done,
-                     void *context) ATTR_MUSTCHECK;
+                     void *context);
 
 #endif
