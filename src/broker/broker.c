@@ -149,11 +149,12 @@ static uint64_t wait_for_database(const struct settings *settings)
     char error[512];
     uint64_t epoch = 0;
     struct db *db = db_create(settings->database_url, error, sizeof(error));
+    enum err err;
 
     if (db == NULL)
         fatal("%s", error);
-    while (!schema_migrate(settings->database_url, error, sizeof(error))) {
-        if (DB_RUN(db, "SELECT ?", db_u64(1)) != ERR_DATABASE_UNAVAILABLE)
+    while ((err = schema_migrate(settings->database_url, error, sizeof(error))) != ERR_NONE) {
+        if (err != ERR_DATABASE_UNAVAILABLE)
             fatal("%s", error);
         log_warn("broker.waiting", "for=database");
     }

@@ -26,7 +26,8 @@ struct schema {
     const char *database_url;
     const struct schema_migration *migrations;
     size_t count;
-    size_t applied; /* as last read */
+    uint64_t patience_ms; /* without a database */
+    size_t applied;       /* as last read */
     struct db *db;
     struct db *script_db;       /* for the migrations themselves: it waits as long as they take */
     struct schema_lease *lease; /* NULL: not ours */
@@ -202,14 +203,14 @@ static bool worth_waiting(enum err err)
 }
 
 /* Says why it is over; the sentence may be there already. */
-static bool give_up(struct schema *schema, const char *sentence)
+static enum err give_up(struct schema *schema, enum err err, const char *sentence)
 {
     if (schema->error[0] == '\0')
         snprintf(schema->error, schema->error_size, "%s", sentence);
-    return false;
+    return err;
 }
 
-static bool migrate(struct schema *schema)
+static enum err migrate(struct schema *schema)
 {
     uint64_t failing_since_ms = 0;
     uint64_t waiting_since_ms = 0;
@@ -220,9 +221,9 @@ static bool migrate(struct schema *schema)
         uint64_t now_ms = clock_mono_ms();
 
         if (err == ERR_NONE && !waiting)
-            return true;
+            return ERR_NONE;
         if (err != ERR_NONE && !worth_waiting(err))
-            return give_up(schema,
+            return give_up(schema, err,
                            "the database refused to show or change its schema: see the log");
         if (err == ERR_NONE)
             failing_since_ms = 0;
@@ -231,44 +232,46 @@ static bool migrate(struct schema *schema)
         if (waiting_since_ms == 0)
             waiting_since_ms = now_ms;
         schema->error[0] = '\0';
-        if (err != ERR_NONE && now_ms - failing_since_ms > DATABASE_WAIT_MS)
-            return give_up(schema, "the database cannot be reached");
+        if (err != ERR_NONE && now_ms - failing_since_ms >= schema->patience_ms)
+            return give_up(schema, ERR_DATABASE_UNAVAILABLE, "the database cannot be reached");
         if (now_ms - waiting_since_ms > OTHERS_WAIT_MS)
-            return give_up(schema, "another process has been migrating the database for too long");
+            return give_up(schema, ERR_DB_RETRY,
+                           "another process has been migrating the database for too long");
         log_wait(schema, waiting ? "other" : "database");
         pause_briefly();
     }
 }
 
-bool schema_migrate_list(const char *database_url, const struct schema_migration *migrations,
-                         size_t count, char *error, size_t error_size)
+enum err schema_migrate_list(const char *database_url, const struct schema_migration *migrations,
+                             size_t count, uint64_t patience_ms, char *error, size_t error_size)
 {
     struct schema schema = {
         .database_url = database_url,
         .migrations = migrations,
         .count = count,
+        .patience_ms = patience_ms,
         .error = error,
         .error_size = error_size,
     };
-    bool done;
+    enum err err;
 
     error[0] = '\0';
     schema.db = db_create(database_url, error, error_size);
     if (schema.db == NULL)
-        return false;
+        return ERR_VALIDATION;
     schema.script_db = db_create(database_url, error, error_size);
     CHECK(schema.script_db != NULL);
     db_set_read_timeout(schema.script_db, SCRIPT_TIMEOUT_S);
-    done = migrate(&schema);
+    err = migrate(&schema);
     db_destroy(&schema.script_db);
     db_destroy(&schema.db);
-    return done;
+    return err;
 }
 
-bool schema_migrate(const char *database_url, char *error, size_t error_size)
+enum err schema_migrate(const char *database_url, char *error, size_t error_size)
 {
-    return schema_migrate_list(database_url, schema_migrations, schema_migration_count, error,
-                               error_size);
+    return schema_migrate_list(database_url, schema_migrations, schema_migration_count,
+                               DATABASE_WAIT_MS, error, error_size);
 }
 
 unsigned schema_version_known(void)

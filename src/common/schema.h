@@ -14,6 +14,7 @@
 #define BANTER_COMMON_SCHEMA_H
 
 #include "common/base.h"
+#include "common/errors.h"
 
 struct schema_migration {
     unsigned version; /* 1, 2, 3 … */
@@ -28,15 +29,19 @@ extern const size_t schema_migration_count;
 
 /*
  * Blocks until the database has every migration of this program: for up to a minute while there is
- * no database, and for up to ten while another process migrates. Logs each migration. False, and a
- * sentence in error (size bytes), if it cannot be: a migration fails, the database is newer than
- * the program, or an applied migration was changed since. Starts and ends a thread of its own.
+ * no database, and for up to ten while another process migrates. Logs each migration. Otherwise an
+ * error, and a sentence in error (size bytes): ERR_DATABASE_UNAVAILABLE when there was none all the
+ * time, so that the caller may go on waiting; any other one when waiting is in vain: a migration
+ * fails, the database is newer than the program, or an applied migration was changed since. Starts
+ * and ends a thread of its own.
  */
-bool schema_migrate(const char *database_url, char *error, size_t error_size) ATTR_MUSTCHECK;
+enum err schema_migrate(const char *database_url, char *error, size_t error_size) ATTR_MUSTCHECK;
 
-/* The same for a list that the caller gives, in place of the one that is built in. */
-bool schema_migrate_list(const char *database_url, const struct schema_migration *migrations,
-                         size_t count, char *error, size_t error_size) ATTR_MUSTCHECK;
+/* The same for a list that the caller gives, in place of the one that is built in, and with so much
+ * patience with a database that is away. */
+enum err schema_migrate_list(const char *database_url, const struct schema_migration *migrations,
+                             size_t count, uint64_t patience_ms, char *error,
+                             size_t error_size) ATTR_MUSTCHECK;
 
 /* The schema that this program brings a database to. */
 unsigned schema_version_known(void);

@@ -19,7 +19,7 @@ static int migrate(const struct settings *settings)
 {
     char error[512];
 
-    if (schema_migrate(settings->database_url, error, sizeof(error)))
+    if (schema_migrate(settings->database_url, error, sizeof(error)) == ERR_NONE)
         return 0;
     fprintf(stderr, "banterctl: %s\n", error);
     return 1;

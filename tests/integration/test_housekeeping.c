@@ -63,7 +63,7 @@ static int set_up(void **state)
     db_library_init();
     database_make(DATABASE);
     url = database_url_of(DATABASE);
-    assert_true(schema_migrate(url, error, sizeof(error)));
+    assert_int_equal(schema_migrate(url, error, sizeof(error)), ERR_NONE);
     db = database_connect(url);
     fill();
     return 0;

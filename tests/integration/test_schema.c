@@ -36,7 +36,7 @@ static void migrate_ok(const struct schema_migration *migrations, size_t count)
 {
     char error[512];
 
-    if (!schema_migrate_list(url, migrations, count, error, sizeof(error)))
+    if (schema_migrate_list(url, migrations, count, 60000, error, sizeof(error)) != ERR_NONE)
         fail_msg("%s", error);
 }
 
@@ -45,7 +45,9 @@ static void migrate_refused(const struct schema_migration *migrations, size_t co
 {
     char error[512] = "";
 
-    assert_false(schema_migrate_list(url, migrations, count, error, sizeof(error)));
+    enum err err = schema_migrate_list(url, migrations, count, 60000, error, sizeof(error));
+
+    assert_true(err != ERR_NONE && err != ERR_DATABASE_UNAVAILABLE);
     if (strstr(error, says) == NULL)
         fail_msg("'%s' does not say '%s'", error, says);
 }
@@ -113,11 +115,11 @@ static pid_t start_child(void)
 
     if (pid == 0) {
         char error[512] = "";
-        bool done = schema_migrate_list(url, slow, ARRAY_LEN(slow), error, sizeof(error));
+        enum err err = schema_migrate_list(url, slow, ARRAY_LEN(slow), 60000, error, sizeof(error));
 
-        if (!done)
+        if (err != ERR_NONE)
             fprintf(stderr, "%s\n", error);
-        _exit(done ? 0 : 1);
+        _exit(err == ERR_NONE ? 0 : 1);
     }
     assert_true(pid > 0);
     return pid;
@@ -209,8 +211,19 @@ static void test_a_bad_url_is_refused(void **state ATTR_UNUSED)
 {
     char error[512] = "";
 
-    assert_false(schema_migrate("http://nowhere", error, sizeof(error)));
+    assert_int_equal(schema_migrate("http://nowhere", error, sizeof(error)), ERR_VALIDATION);
     assert_non_null(strstr(error, "mysql://"));
+}
+
+/* Whoever wants to may go on waiting, and what went wrong before is not mixed up with it. */
+static void test_a_database_that_is_away_is_told_apart(void **state ATTR_UNUSED)
+{
+    static const char nowhere[] = "mysql://banter@/banter?socket=/nonexistent/mariadb.sock";
+    char error[512] = "";
+
+    assert_int_equal(schema_migrate_list(nowhere, slow, ARRAY_LEN(slow), 600, error, sizeof(error)),
+                     ERR_DATABASE_UNAVAILABLE);
+    assert_string_equal(error, "the database cannot be reached");
 }
 
 int main(void)
@@ -225,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_missing_row_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_failing_migration_names_itself, setup, teardown),
         cmocka_unit_test(test_a_bad_url_is_refused),
+        cmocka_unit_test(test_a_database_that_is_away_is_told_apart),
     };
     int failed;
 

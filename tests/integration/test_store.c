@@ -36,7 +36,7 @@ static int make_schema(void **state ATTR_UNUSED)
     char error[512] = "";
 
     database_make(DATABASE);
-    if (!schema_migrate(url, error, sizeof(error)))
+    if (schema_migrate(url, error, sizeof(error)) != ERR_NONE)
         fail_msg("%s", error);
     return 0;
 }
