@@ -11,6 +11,7 @@
 
 #define BAD_MESSAGE_LOG_MS 10000
 #define OVERLOAD_LOG_MS    10000
+#define LATE_LOG_MS        10000
 
 struct intake {
     struct intake_options options;
@@ -19,6 +20,7 @@ struct intake {
     bool closed;
     struct log_limit bad_message;
     struct log_limit overload;
+    struct log_limit late;
 };
 
 struct intake *intake_create(const struct intake_options *options)
@@ -153,11 +155,29 @@ void intake_submit(struct intake *intake, const struct bus_command *from)
     metrics_set(METRIC_BROKER_QUEUE, intake_pending(intake));
 }
 
+/* Nobody waits for an answer to it any more. */
+static bool is_late(struct intake *intake, const struct bus_command *command)
+{
+    uint64_t now_us = clock_wall_us();
+    uint64_t suppressed;
+
+    if (now_us < INTAKE_LATE_MS * 1000 || now_us - INTAKE_LATE_MS * 1000 <= command->expires_at_us)
+        return false;
+    if (log_allowed(&intake->late, LATE_LOG_MS, &suppressed))
+        log_warn("intake.late", "worker=%llx late_ms=%llu suppressed=%llu",
+                 (unsigned long long)command->worker_id,
+                 (unsigned long long)(now_us - command->expires_at_us) / 1000,
+                 (unsigned long long)suppressed);
+    return true;
+}
+
 static void on_command(struct intake *intake, const struct bus_command *command, uint64_t shard)
 {
     metrics_add(METRIC_BROKER_COMMANDS, 1);
     /* Its worker repeats it to the owner. */
     if (!owns(intake, command->room_id != 0 ? bus_shard(command->room_id) : shard))
+        return;
+    if (is_late(intake, command))
         return;
     if (!usable(command))
         refuse(intake, command, ERR_VALIDATION);

@@ -4,6 +4,11 @@
  * A command that nobody is at work on goes to its writer; a repeat joins the one under way or gets
  * the answer that is remembered (dedupe.h). When a writer is done with a command, its events are
  * published first and then whoever waits is answered: delivered, and answered, implies durable.
+ *
+ * A command that comes long after its worker gave it up (INTAKE_LATE_MS) is dropped: a client that
+ * was told "outcome unknown" then does not see it happen minutes later. The two clocks are of two
+ * machines, hence the allowance; a broker that is ahead by more than that and the worker's patience
+ * takes no command, and its log says why.
  */
 #ifndef BANTER_BROKER_INTAKE_H
 #define BANTER_BROKER_INTAKE_H
@@ -12,6 +17,9 @@
 #include "broker/presence_hub.h"
 #include "broker/publisher.h"
 #include "broker/writer.h"
+
+/* Two machines' clocks are closer to each other than this. */
+#define INTAKE_LATE_MS UINT64_C(10000)
 
 struct intake;
 

@@ -55,6 +55,7 @@ static void encode_command(const struct bus_command *command, struct strbuf *buf
     wire_write_u64(buf, command->worker_id);
     wire_write_u64(buf, command->command_id);
     wire_write_u32(buf, command->ttl_ms);
+    wire_write_u64(buf, command->expires_at_us);
     wire_write_u8(buf, (uint8_t)command->kind);
     wire_write_u64(buf, command->room_id);
     wire_write_u64(buf, command->sender_id);
@@ -71,6 +72,7 @@ static void decode_command(struct wire_reader *in, struct bus_command *command)
     command->worker_id = wire_read_u64(in);
     command->command_id = wire_read_u64(in);
     command->ttl_ms = wire_read_u32(in);
+    command->expires_at_us = wire_read_u64(in);
     command->kind = (enum command_kind)read_kind(in, COMMAND_REVOKE);
     command->room_id = wire_read_u64(in);
     command->sender_id = wire_read_u64(in);

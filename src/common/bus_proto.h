@@ -86,7 +86,11 @@ enum ephemeral_kind {
 struct bus_command {
     uint64_t worker_id;
     uint64_t command_id; /* the worker's counter; the answer repeats it */
-    uint32_t ttl_ms;     /* what is left until the worker gives up; a broker starts none later */
+    /* When the worker gives up: what is left until then, so that a broker whose clock is another
+     * one begins nothing later, and by the worker's clock, so that what was long under way (a
+     * broker that was stopped, a queue) is not begun at all. */
+    uint32_t ttl_ms;
+    uint64_t expires_at_us;
     enum command_kind kind;
     uint64_t room_id;
     uint64_t sender_id;

@@ -78,6 +78,7 @@ static void publish(struct bus_link *link, struct pending *pending, uint64_t now
         return;
     message.command.ttl_ms =
         (uint32_t)(pending->deadline_ms > now ? pending->deadline_ms - now : 0);
+    message.command.expires_at_us = clock_wall_us() + message.command.ttl_ms * UINT64_C(1000);
     if (pending->times++ > 0)
         metrics_add(METRIC_COMMAND_REPEATS, 1);
     send_message(link, &message);

@@ -299,6 +299,7 @@ static inline void client_publish(struct client *client, const struct bus_messag
 static inline void client_transmit(struct client *client, struct sent *sent)
 {
     sent->sent_ms = clock_mono_ms();
+    sent->command.expires_at_us = clock_wall_us() + sent->command.ttl_ms * UINT64_C(1000);
     client_publish(client, &(struct bus_message){.topic = BUS_TOPIC_SHARD,
                                                  .topic_id = sent->topic_id,
                                                  .type = BUS_COMMAND,

@@ -35,6 +35,7 @@ static struct bus_message messages[] = {
      .command = {.worker_id = 1,
                  .command_id = 2,
                  .ttl_ms = 10000,
+                 .expires_at_us = 1767323045678901,
                  .kind = COMMAND_MESSAGE,
                  .room_id = 9,
                  .sender_id = 5,
@@ -45,6 +46,7 @@ static struct bus_message messages[] = {
      .command = {.worker_id = UINT64_MAX,
                  .command_id = UINT64_MAX,
                  .ttl_ms = UINT32_MAX,
+                 .expires_at_us = UINT64_MAX,
                  .kind = COMMAND_REVOKE,
                  .sender_id = UINT64_MAX,
                  .token_hash = TEXT("0123456789abcdef"
@@ -116,6 +118,7 @@ static void assert_same_up(const struct bus_message *one, const struct bus_messa
     case BUS_COMMAND:
         assert_true(a->worker_id == b->worker_id && a->command_id == b->command_id);
         assert_true(a->ttl_ms == b->ttl_ms && a->kind == b->kind && a->room_id == b->room_id);
+        assert_true(a->expires_at_us == b->expires_at_us);
         assert_true(a->sender_id == b->sender_id);
         assert_memory_equal(a->key, b->key, sizeof(a->key));
         assert_same(a->sender_name, b->sender_name);
@@ -385,8 +388,8 @@ static const struct {
     size_t at; /* among the fields */
     uint8_t value;
 } bad_fields[] = {
-    {"a command of kind 0", BUS_COMMAND, 20, 0},
-    {"a command of an unknown kind", BUS_COMMAND, 20, COMMAND_REVOKE + 1},
+    {"a command of kind 0", BUS_COMMAND, 28, 0},
+    {"a command of an unknown kind", BUS_COMMAND, 28, COMMAND_REVOKE + 1},
     {"a snapshot that is neither", BUS_PRESENCE, 8, 2},
     {"a piece that is news", BUS_PRESENCE, 8, 0},
     {"a piece that is half the last", BUS_PRESENCE, 9, 2},

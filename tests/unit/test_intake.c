@@ -140,18 +140,24 @@ static void receive(const struct bus_message *message)
     strbuf_fini(&bytes);
 }
 
-static void say(uint64_t shard, uint64_t room_id)
+static void say_until(uint64_t shard, uint64_t room_id, uint64_t expires_at_us)
 {
     struct bus_message message = {BUS_TOPIC_SHARD, shard, BUS_COMMAND,
                                   .command = {.worker_id = WORKER,
                                               .command_id = ++next_id,
                                               .ttl_ms = 1000,
+                                              .expires_at_us = expires_at_us,
                                               .kind = COMMAND_MESSAGE,
                                               .room_id = room_id,
                                               .sender_id = ANNA}};
 
     memcpy(message.command.key, &next_id, sizeof(next_id));
     receive(&message);
+}
+
+static void say(uint64_t shard, uint64_t room_id)
+{
+    say_until(shard, room_id, clock_wall_us() + 1000000);
 }
 
 static void report(uint64_t shard, uint64_t room_id)
@@ -197,6 +203,20 @@ static void others_commands_are_left_to_them(void **state)
     assert_done("");
 }
 
+/* Its worker has long told the client that the outcome is not known. */
+static void what_comes_too_late_does_not_happen(void **state)
+{
+    const uint64_t allowed_us = INTAKE_LATE_MS * 1000;
+
+    (void)state;
+    say_until(OURS, OURS, clock_wall_us() - allowed_us / 2);
+    say_until(OURS, OURS, UINT64_MAX);
+    assert_done("write5 not_a_member5 write5 not_a_member5 ");
+    say_until(OURS, OURS, clock_wall_us() - allowed_us - 1000000);
+    say_until(OURS, OURS, 0);
+    assert_done("");
+}
+
 static void others_presence_is_left_to_them(void **state)
 {
     struct bus_message typing = {BUS_TOPIC_SHARD, OURS, BUS_TYPING, .typing = {.user_id = ANNA}};
@@ -239,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(others_commands_are_left_to_them),
+        TEST(what_comes_too_late_does_not_happen),
         TEST(others_presence_is_left_to_them),
         TEST(nothing_is_taken_at_the_end),
     };
