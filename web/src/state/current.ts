@@ -33,6 +33,7 @@ class Desk {
 
   dispose(): void {
     this.chat.close()
+    this.unread.save()
     for (const room of this.opened.values()) room.dispose()
   }
 
@@ -103,4 +104,5 @@ export function followCurrentRoom(): void {
     if (id !== null) desk.peek()?.unread.read(id)
   })
   addEventListener('online', () => desk.peek()?.hurry())
+  addEventListener('pagehide', () => desk.peek()?.unread.save())
 }

@@ -46,15 +46,25 @@ export class Unread {
     this.saveSoon()
   }
 
+  /** What is not written down yet; for when the page goes. */
+  save(): void {
+    if (this.timer === null) return
+    clearTimeout(this.timer)
+    this.timer = null
+    // Another tab may have read further in other rooms.
+    const stored = (readStored(this.key) as Marks | null) ?? {}
+    for (const [roomId, mark] of Object.entries(stored)) {
+      this.marks[roomId] = Math.max(mark, this.marks[roomId] ?? 0)
+    }
+    writeStored(this.key, this.marks)
+  }
+
   private setMark(roomId: number, seq: number): void {
     this.marks[roomId] = seq
     this.saveSoon()
   }
 
   private saveSoon(): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = null
-      writeStored(this.key, this.marks)
-    }, SAVE_MS)
+    this.timer ??= setTimeout(() => this.save(), SAVE_MS)
   }
 }
