@@ -92,6 +92,9 @@ for (const workers of [1, 4]) {
       const rooms = await Promise.all(Array.from({ length: 20 }, () => owner.api.createRoom()));
       const socket = await open(stack, owner);
       for (const room of rooms) socket.send({ type: 'subscribe', room_id: room.id, since: 0 });
+      for (const room of rooms) {
+        await socket.waitFor((frame) => frame.type === 'subscribed' && frame.room_id === room.id);
+      }
       for (let i = 0; i < 10; i += 1) {
         for (const room of rooms) {
           socket.send({ type: 'message', room_id: room.id, text: `${i}`, client_id: `${room.id}-${i}` });
