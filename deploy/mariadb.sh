@@ -138,8 +138,8 @@ start() {
     --max-connections=500 $user ${BANTER_MARIADB_ARGS:-} \
     </dev/null >>"$DIR/mariadb.log" 2>&1 9>&- &
   child=$!
-  # A zombie has no command line.
-  child_lives() { grep -q . "/proc/$child/cmdline" 2>/dev/null; }
+  # By its state, not by its command line, which is empty for a moment at each exec.
+  child_lives() { grep -q '^State:[[:space:]]*[^ZX]' "/proc/$child/status" 2>/dev/null; }
   # setsid becomes mariadbd in place, or, as a group's leader, forks: then the pid file says.
   still_alive() { child_lives || running; }
   wait_until still_alive starting accepts || {
