@@ -115,111 +115,6 @@ static enum err load_missing(struct apply *apply, struct command **commands, siz
     return apply_load_rooms(apply, apply->missing, missing);
 }
 
-/* ---- a batch ----------------------------------------------------------------------------------*/
-
-struct command_event *apply_number(struct apply *apply, struct command *command,
-                                   struct sequencer_room *room, enum event_kind kind)
-{
-    uint64_t created_at_us;
-    uint64_t seq = sequencer_next(apply->sequencer, room, clock_wall_us(), &created_at_us);
-
-    /* All rows of a command have one time; the first may have set it. */
-    if (command->event_count == 0) {
-        command->seq = seq;
-        command->created_at_us = created_at_us;
-    }
-    return command_add_event(command, kind, seq);
-}
-
-static void number_message(struct apply *apply, struct command *command)
-{
-    struct sequencer_room *room = sequencer_find(apply->sequencer, command->room_id);
-    struct command_event *event;
-
-    if (room == NULL || sequencer_is_removed(room)) {
-        command->err = ERR_ROOM_NOT_FOUND;
-        return;
-    }
-    if (sequencer_has_left(apply->sequencer, room, command->sender_id)) {
-        command->err = ERR_NOT_A_MEMBER;
-        return;
-    }
-    event = apply_number(apply, command, room, EVENT_MESSAGE);
-    event->body = command->text;
-    event->named_sender = true;
-}
-
-static bool has_control(struct command **commands, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (commands[i]->kind != COMMAND_MESSAGE)
-            return true;
-    return false;
-}
-
-static enum err run_commands(struct apply *apply, struct command **commands, size_t count)
-{
-    event_rows_reset(&apply->rows);
-    for (size_t i = 0; i < count; i++) {
-        enum err err = ERR_NONE;
-
-        command_reset_outcome(commands[i]);
-        if (commands[i]->kind == COMMAND_MESSAGE)
-            number_message(apply, commands[i]);
-        else
-            err = apply_control(apply, commands[i]);
-        if (err != ERR_NONE)
-            return err;
-        event_rows_add(&apply->rows, commands[i]);
-    }
-    return ERR_NONE;
-}
-
-/* A lone message is a statement of its own: one exchange with the server instead of three. */
-static enum err write_lone(struct apply *apply, struct command **commands, size_t count)
-{
-    enum err err = run_commands(apply, commands, count);
-
-    if (err == ERR_NONE && apply->rows.count > 0)
-        err = event_rows_insert(&apply->rows, apply->db);
-    return err;
-}
-
-static enum err write_transaction(struct apply *apply, struct command **commands, size_t count)
-{
-    enum err err = db_begin(apply->db);
-
-    if (err == ERR_NONE)
-        err = run_commands(apply, commands, count);
-    if (err == ERR_NONE && apply->rows.count > 0)
-        err = event_rows_insert(&apply->rows, apply->db);
-    /* Before the COMMIT nothing is uncertain: a lost connection takes its transaction along. */
-    if (err == ERR_DB_UNCERTAIN)
-        err = ERR_DATABASE_UNAVAILABLE;
-    if (err == ERR_NONE && apply->rows.count > 0)
-        err = db_commit(apply->db);
-    if (err != ERR_NONE || apply->rows.count == 0)
-        db_rollback(apply->db);
-    return err;
-}
-
-enum err apply_batch(struct apply *apply, struct command **commands, size_t count)
-{
-    enum err err = load_missing(apply, commands, count);
-
-    if (err != ERR_NONE)
-        return err;
-    if (count == 1 && !has_control(commands, count))
-        err = write_lone(apply, commands, count);
-    else
-        err = write_transaction(apply, commands, count);
-    if (err == ERR_NONE)
-        sequencer_commit(apply->sequencer);
-    else
-        sequencer_rollback(apply->sequencer);
-    return err;
-}
-
 /* ---- looking keys up --------------------------------------------------------------------------*/
 
 #define KEYS_PER_QUERY 8
@@ -275,6 +170,149 @@ static enum err find_some(struct apply *apply, struct command **commands, bool *
         match_row(apply, commands, found, count);
     return ERR_NONE;
 }
+
+/* ---- a batch ----------------------------------------------------------------------------------*/
+
+struct command_event *apply_number(struct apply *apply, struct command *command,
+                                   struct sequencer_room *room, enum event_kind kind)
+{
+    uint64_t created_at_us;
+    uint64_t seq = sequencer_next(apply->sequencer, room, clock_wall_us(), &created_at_us);
+
+    /* All rows of a command have one time; the first may have set it. */
+    if (command->event_count == 0) {
+        command->seq = seq;
+        command->created_at_us = created_at_us;
+    }
+    return command_add_event(command, kind, seq);
+}
+
+/* The worker has asked already, but it may be behind, and is not trusted. The database is asked for
+ * the first message only. */
+static enum err is_member(struct apply *apply, const struct command *command,
+                          const struct sequencer_room *room, bool *is_out)
+{
+    enum membership known = sequencer_membership(apply->sequencer, room, command->sender_id);
+    enum err err;
+
+    *is_out = known == MEMBERSHIP_YES;
+    if (known != MEMBERSHIP_UNKNOWN)
+        return ERR_NONE;
+    err = DB_RUN(apply->db, "SELECT 1 FROM room_members WHERE room_id = ? AND user_id = ?",
+                 db_u64(command->room_id), db_u64(command->sender_id));
+    if (err != ERR_NONE)
+        return err;
+    *is_out = db_next(apply->db);
+    if (*is_out)
+        sequencer_found_member(apply->sequencer, room, command->sender_id);
+    return ERR_NONE;
+}
+
+/* Who left may still repeat what they said before. */
+static enum err refuse_stranger(struct apply *apply, struct command *command)
+{
+    bool found = false;
+    enum err err = find_some(apply, &command, &found, 1);
+
+    if (err == ERR_NONE && !found)
+        command->err = ERR_NOT_A_MEMBER;
+    return err;
+}
+
+static enum err number_message(struct apply *apply, struct command *command)
+{
+    struct sequencer_room *room = sequencer_find(apply->sequencer, command->room_id);
+    struct command_event *event;
+    bool member = false;
+    enum err err;
+
+    if (room == NULL || sequencer_is_removed(room)) {
+        command->err = ERR_ROOM_NOT_FOUND;
+        return ERR_NONE;
+    }
+    err = is_member(apply, command, room, &member);
+    if (err != ERR_NONE)
+        return err;
+    if (!member)
+        return refuse_stranger(apply, command);
+    event = apply_number(apply, command, room, EVENT_MESSAGE);
+    event->body = command->text;
+    event->named_sender = true;
+    return ERR_NONE;
+}
+
+static bool has_control(struct command **commands, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (commands[i]->kind != COMMAND_MESSAGE)
+            return true;
+    return false;
+}
+
+static enum err run_commands(struct apply *apply, struct command **commands, size_t count)
+{
+    event_rows_reset(&apply->rows);
+    for (size_t i = 0; i < count; i++) {
+        enum err err = ERR_NONE;
+
+        command_reset_outcome(commands[i]);
+        if (commands[i]->kind == COMMAND_MESSAGE)
+            err = number_message(apply, commands[i]);
+        else
+            err = apply_control(apply, commands[i]);
+        if (err != ERR_NONE)
+            return err;
+        event_rows_add(&apply->rows, commands[i]);
+    }
+    return ERR_NONE;
+}
+
+/* A lone message is a statement of its own: one exchange with the server instead of three. */
+static enum err write_lone(struct apply *apply, struct command **commands, size_t count)
+{
+    enum err err = run_commands(apply, commands, count);
+
+    if (err == ERR_NONE && apply->rows.count > 0)
+        err = event_rows_insert(&apply->rows, apply->db);
+    return err;
+}
+
+static enum err write_transaction(struct apply *apply, struct command **commands, size_t count)
+{
+    enum err err = db_begin(apply->db);
+
+    if (err == ERR_NONE)
+        err = run_commands(apply, commands, count);
+    if (err == ERR_NONE && apply->rows.count > 0)
+        err = event_rows_insert(&apply->rows, apply->db);
+    /* Before the COMMIT nothing is uncertain: a lost connection takes its transaction along. */
+    if (err == ERR_DB_UNCERTAIN)
+        err = ERR_DATABASE_UNAVAILABLE;
+    if (err == ERR_NONE && apply->rows.count > 0)
+        err = db_commit(apply->db);
+    if (err != ERR_NONE || apply->rows.count == 0)
+        db_rollback(apply->db);
+    return err;
+}
+
+enum err apply_batch(struct apply *apply, struct command **commands, size_t count)
+{
+    enum err err = load_missing(apply, commands, count);
+
+    if (err != ERR_NONE)
+        return err;
+    if (count == 1 && !has_control(commands, count))
+        err = write_lone(apply, commands, count);
+    else
+        err = write_transaction(apply, commands, count);
+    if (err == ERR_NONE)
+        sequencer_commit(apply->sequencer);
+    else
+        sequencer_rollback(apply->sequencer);
+    return err;
+}
+
+/* ---- written already? -------------------------------------------------------------------------*/
 
 enum err apply_find_written(struct apply *apply, struct command **commands, size_t count,
                             bool *found)

@@ -171,7 +171,7 @@ static enum err remove_member(struct apply *apply, struct command *command,
     if (err != ERR_NONE)
         return err;
     apply_number(apply, command, room->numbers, EVENT_MEMBER_LEFT)->named_sender = named;
-    sequencer_set_left(apply_sequencer(apply), room->numbers, command->sender_id, true);
+    sequencer_set_member(apply_sequencer(apply), room->numbers, command->sender_id, false);
     return ERR_NONE;
 }
 
@@ -192,7 +192,7 @@ static enum err join_room(struct apply *apply, struct command *command, struct l
         return err;
     event = apply_number(apply, command, room->numbers, EVENT_MEMBER_JOINED);
     event->named_sender = true;
-    sequencer_set_left(apply_sequencer(apply), room->numbers, command->sender_id, false);
+    sequencer_set_member(apply_sequencer(apply), room->numbers, command->sender_id, true);
     err = DB_RUN(db, "INSERT INTO room_members (room_id, user_id, joined_seq) VALUES (?, ?, ?)",
                  db_u64(command->room_id), db_u64(command->sender_id), db_u64(event->seq));
     return err == ERR_NONE ? change_member_count(apply, command, true) : err;

@@ -1,5 +1,6 @@
 #include "broker/sequencer.h"
 
+#include "broker/members.h"
 #include "common/bus_proto.h"
 #include "common/check.h"
 #include "common/list.h"
@@ -12,22 +13,20 @@ struct sequencer_room {
     struct list_node by_use;   /* sequencer.by_use: least lately used first */
     struct list_node in_batch; /* sequencer.batch: it gave numbers, or ends, in this batch */
     uint64_t room_id;
-    uint64_t head; /* committed */
+    uint64_t members; /* its name in sequencer.members, another one whenever its head was read */
+    uint64_t head;    /* committed */
     uint64_t last_us;
     uint64_t batch_head; /* head plus what this batch gave */
     uint64_t batch_last_us;
     bool removed;
     bool has_changes; /* sequencer.changes has some of this room */
-    uint64_t *left;   /* a ring of left_count users; NULL until the first */
-    unsigned left_count;
-    unsigned left_next;
 };
 
 /* Who came or went in this batch. */
 struct change {
     struct sequencer_room *room;
     uint64_t user_id;
-    bool left;
+    bool member;
 };
 
 struct sequencer {
@@ -38,6 +37,8 @@ struct sequencer {
     size_t change_count;
     size_t change_capacity;
     size_t rooms_max;
+    struct members *members;
+    uint64_t last_members; /* of the names that were given to rooms */
 };
 
 struct sequencer *sequencer_create(size_t rooms_max)
@@ -48,6 +49,7 @@ struct sequencer *sequencer_create(size_t rooms_max)
     list_init(&sequencer->by_use);
     list_init(&sequencer->batch);
     sequencer->rooms_max = rooms_max;
+    sequencer->members = members_create(SEQUENCER_MEMBERS_MAX);
     return sequencer;
 }
 
@@ -56,7 +58,6 @@ static void forget(struct sequencer *sequencer, struct sequencer_room *room)
     map_remove_u64(sequencer->rooms, room->room_id);
     list_remove(&room->by_use);
     CHECK(!list_node_linked(&room->in_batch));
-    mem_free(room->left);
     mem_free(room);
 }
 
@@ -69,6 +70,7 @@ void sequencer_destroy(struct sequencer **sequencer)
         forget(*sequencer, LIST_ITEM(node, struct sequencer_room, by_use));
     }
     map_destroy(&(*sequencer)->rooms);
+    members_destroy(&(*sequencer)->members);
     mem_free((*sequencer)->changes);
     mem_free(*sequencer);
     *sequencer = NULL;
@@ -97,6 +99,7 @@ struct sequencer_room *sequencer_put(struct sequencer *sequencer, uint64_t room_
         map_put_u64(sequencer->rooms, room_id, room);
     }
     CHECK(!list_node_linked(&room->in_batch));
+    room->members = ++sequencer->last_members;
     room->head = room->batch_head = head;
     room->last_us = room->batch_last_us = last_us;
     return room;
@@ -123,39 +126,37 @@ uint64_t sequencer_next(struct sequencer *sequencer, struct sequencer_room *room
     return ++room->batch_head;
 }
 
-void sequencer_set_left(struct sequencer *sequencer, struct sequencer_room *room, uint64_t user_id,
-                        bool left)
+void sequencer_set_member(struct sequencer *sequencer, struct sequencer_room *room,
+                          uint64_t user_id, bool member)
 {
     if (sequencer->change_count == sequencer->change_capacity) {
         sequencer->change_capacity = MAX(16, 2 * sequencer->change_capacity);
         sequencer->changes = mem_realloc(sequencer->changes,
                                          sequencer->change_capacity * sizeof(*sequencer->changes));
     }
-    sequencer->changes[sequencer->change_count++] = (struct change){room, user_id, left};
+    sequencer->changes[sequencer->change_count++] = (struct change){room, user_id, member};
     room->has_changes = true;
     join_batch(sequencer, room);
 }
 
-/* The user's place among those who left, or NULL. */
-static uint64_t *find_left(const struct sequencer_room *room, uint64_t user_id)
+void sequencer_found_member(struct sequencer *sequencer, const struct sequencer_room *room,
+                            uint64_t user_id)
 {
-    for (unsigned i = 0; i < room->left_count; i++)
-        if (room->left[i] == user_id)
-            return &room->left[i];
-    return NULL;
+    members_add(sequencer->members, room->members, user_id);
 }
 
-bool sequencer_has_left(const struct sequencer *sequencer, const struct sequencer_room *room,
-                        uint64_t user_id)
+enum membership sequencer_membership(struct sequencer *sequencer, const struct sequencer_room *room,
+                                     uint64_t user_id)
 {
     if (room->has_changes)
         for (size_t i = sequencer->change_count; i > 0; i--) {
             const struct change *change = &sequencer->changes[i - 1];
 
             if (change->room == room && change->user_id == user_id)
-                return change->left;
+                return change->member ? MEMBERSHIP_YES : MEMBERSHIP_NO;
         }
-    return find_left(room, user_id) != NULL;
+    return members_has(sequencer->members, room->members, user_id) ? MEMBERSHIP_YES
+                                                                   : MEMBERSHIP_UNKNOWN;
 }
 
 void sequencer_set_removed(struct sequencer *sequencer, struct sequencer_room *room)
@@ -169,24 +170,12 @@ bool sequencer_is_removed(const struct sequencer_room *room)
     return room->removed;
 }
 
-/* User 0 is nobody: the place of one who came back is free. */
-static void apply_change(const struct change *change)
+static void apply_change(struct sequencer *sequencer, const struct change *change)
 {
-    struct sequencer_room *room = change->room;
-    uint64_t *place = find_left(room, change->user_id);
-
-    if (!change->left) {
-        if (place != NULL)
-            *place = 0;
-        return;
-    }
-    if (place != NULL)
-        return;
-    if (room->left == NULL)
-        room->left = mem_alloc_array(SEQUENCER_LEFT_MAX, sizeof(*room->left));
-    room->left[room->left_next] = change->user_id;
-    room->left_next = (room->left_next + 1) % SEQUENCER_LEFT_MAX;
-    room->left_count = MIN(room->left_count + 1, SEQUENCER_LEFT_MAX);
+    if (change->member)
+        members_add(sequencer->members, change->room->members, change->user_id);
+    else
+        members_remove(sequencer->members, change->room->members, change->user_id);
 }
 
 void sequencer_commit(struct sequencer *sequencer)
@@ -194,7 +183,7 @@ void sequencer_commit(struct sequencer *sequencer)
     struct list_node *node;
 
     for (size_t i = 0; i < sequencer->change_count; i++)
-        apply_change(&sequencer->changes[i]);
+        apply_change(sequencer, &sequencer->changes[i]);
     sequencer->change_count = 0;
     while ((node = list_pop_front(&sequencer->batch)) != NULL) {
         struct sequencer_room *room = LIST_ITEM(node, struct sequencer_room, in_batch);

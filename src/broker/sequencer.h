@@ -6,8 +6,9 @@
  * rooms' heads, sequencer_rollback() takes them all back, so a batch that failed leaves no hole.
  * Rooms that were not used for long are forgotten; their head is in the log.
  *
- * A room also remembers the users who left it lately, since the workers that check who may send
- * could be a moment behind.
+ * A room also knows some of its members, as of its head: whoever joins or leaves gets a number too,
+ * so if another broker let somebody go, the next number is a conflict, the room is dropped, and
+ * what was known goes with it.
  */
 #ifndef BANTER_BROKER_SEQUENCER_H
 #define BANTER_BROKER_SEQUENCER_H
@@ -17,8 +18,14 @@
 struct sequencer;
 struct sequencer_room;
 
-/* Users who left that a room remembers: enough for the moment that a worker is behind. */
-#define SEQUENCER_LEFT_MAX 64
+/* Memberships that are known, in all rooms: some 200 bytes each. */
+#define SEQUENCER_MEMBERS_MAX 100000
+
+enum membership {
+    MEMBERSHIP_UNKNOWN, /* the database knows */
+    MEMBERSHIP_YES,
+    MEMBERSHIP_NO, /* left in this batch */
+};
 
 /* rooms_max bounds what sequencer_trim() leaves. */
 struct sequencer *sequencer_create(size_t rooms_max);
@@ -39,11 +46,14 @@ uint64_t sequencer_head(const struct sequencer_room *room);
 uint64_t sequencer_next(struct sequencer *sequencer, struct sequencer_room *room, uint64_t now_us,
                         uint64_t *created_at_us_out);
 
-/* In this batch the user leaves (left) or joins. */
-void sequencer_set_left(struct sequencer *sequencer, struct sequencer_room *room, uint64_t user_id,
-                        bool left);
-bool sequencer_has_left(const struct sequencer *sequencer, const struct sequencer_room *room,
-                        uint64_t user_id);
+/* In this batch the user joins (member) or leaves. */
+void sequencer_set_member(struct sequencer *sequencer, struct sequencer_room *room,
+                          uint64_t user_id, bool member);
+/* The database says that the user is a member. */
+void sequencer_found_member(struct sequencer *sequencer, const struct sequencer_room *room,
+                            uint64_t user_id);
+enum membership sequencer_membership(struct sequencer *sequencer, const struct sequencer_room *room,
+                                     uint64_t user_id);
 /* In this batch the room ends: it gives no more numbers, and the commit forgets it. */
 void sequencer_set_removed(struct sequencer *sequencer, struct sequencer_room *room);
 bool sequencer_is_removed(const struct sequencer_room *room);

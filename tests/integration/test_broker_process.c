@@ -138,6 +138,37 @@ static void members_join_and_leave(void **state)
     assert_int_equal(heard->gaps, 0);
 }
 
+/* Whatever a worker may believe. */
+static void who_never_joined_cannot_send(void **state)
+{
+    uint64_t room = make_room(ANNA);
+    struct sent *sent[20];
+
+    (void)state;
+    assert_int_equal(client_ask(client, COMMAND_MESSAGE, room, CLEO, "in?", key())->answer.err,
+                     ERR_NOT_A_MEMBER);
+    /* Among others, in batches that join and leave. */
+    for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
+        uint64_t sender = i % 4 == 1 ? CLEO : ANNA;
+
+        sent[i] = client_send(client, COMMAND_MESSAGE, room, sender, "and now?", key());
+        if (i == 10)
+            client_send(client, COMMAND_JOIN, room, CLEO, "", key());
+        if (i == 15)
+            client_send(client, COMMAND_LEAVE, room, CLEO, "", key());
+    }
+    pump_until(client, client->unanswered == 0);
+    for (size_t i = 0; i < ARRAY_LEN(sent); i++)
+        assert_int_equal(sent[i]->answer.err,
+                         i % 4 == 1 && (i < 10 || i > 15) ? ERR_NOT_A_MEMBER : ERR_NONE);
+    assert_int_equal(rows_of(room), 1 + 15 + 2 + 1);
+    /* One who comes by another way than this broker is found. */
+    database_script(db, "INSERT INTO room_members (room_id, user_id, joined_seq) "
+                        "SELECT MAX(id), 3, 1000 FROM rooms");
+    assert_int_equal(client_ask(client, COMMAND_MESSAGE, room, CLEO, "in", key())->answer.err,
+                     ERR_NONE);
+}
+
 static void who_left_cannot_send(void **state)
 {
     uint64_t room = make_room(ANNA);
@@ -152,6 +183,27 @@ static void who_left_cannot_send(void **state)
     client_ask(client, COMMAND_JOIN, room, BERT, "", key());
     assert_int_equal(client_ask(client, COMMAND_MESSAGE, room, BERT, "in", key())->answer.err,
                      ERR_NONE);
+}
+
+/* The first answer was lost, the broker is another one, and meanwhile they left. */
+static void who_left_may_repeat_what_they_said(void **state)
+{
+    uint64_t room = make_room(ANNA);
+    uint64_t same = key();
+    struct sent *sent;
+
+    (void)state;
+    client_ask(client, COMMAND_JOIN, room, BERT, "", key());
+    client_ask(client, COMMAND_MESSAGE, room, BERT, "said", same);
+    client_ask(client, COMMAND_LEAVE, room, BERT, "", key());
+    assert_int_equal(broker_stop(&broker, SIGTERM), 0);
+    start_broker();
+    sent = client_ask(client, COMMAND_MESSAGE, room, BERT, "said", same);
+    assert_int_equal(sent->answer.err, ERR_NONE);
+    assert_true(sent->answer.duplicate);
+    assert_int_equal(sent->answer.seq, 3);
+    assert_int_equal(client_ask(client, COMMAND_MESSAGE, room, BERT, "out", key())->answer.err,
+                     ERR_NOT_A_MEMBER);
 }
 
 static void an_expelled_creator_passes_the_room_on(void **state)
@@ -330,7 +382,9 @@ int main(void)
         cmocka_unit_test(bad_commands_are_refused),
         cmocka_unit_test(a_room_is_created_once),
         cmocka_unit_test(members_join_and_leave),
+        cmocka_unit_test(who_never_joined_cannot_send),
         cmocka_unit_test(who_left_cannot_send),
+        cmocka_unit_test(who_left_may_repeat_what_they_said),
         cmocka_unit_test(an_expelled_creator_passes_the_room_on),
         cmocka_unit_test(a_subscription_gets_the_head_first),
         cmocka_unit_test(presence_is_announced),

@@ -1,4 +1,4 @@
-// needs: broker/command broker/dedupe broker/sequencer common/digest common/errors common/log common/clock common/map common/metrics common/strbuf common/mem common/check
+// needs: broker/command broker/dedupe broker/members broker/sequencer common/digest common/errors common/log common/clock common/map common/metrics common/strbuf common/mem common/check
 
 /* What becomes of a batch, over a database that does as it is told. */
 #include "broker/batch.h"

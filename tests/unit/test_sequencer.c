@@ -1,4 +1,4 @@
-// needs: common/map common/mem common/check
+// needs: broker/members common/map common/mem common/check
 
 /* Numbers count once they are committed, and a failed batch leaves no hole. */
 #include "broker/sequencer.h"
@@ -75,41 +75,69 @@ static void times_never_step_back(void **state)
     sequencer_commit(sequencer);
 }
 
-static void who_left_is_remembered_from_the_commit_on(void **state)
+static enum membership of(struct sequencer_room *room, uint64_t user_id)
 {
-    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
-
-    (void)state;
-    assert_false(sequencer_has_left(sequencer, room, 1));
-    sequencer_set_left(sequencer, room, 1, true);
-    assert_true(sequencer_has_left(sequencer, room, 1)); /* later in the same batch */
-    sequencer_rollback(sequencer);
-    assert_false(sequencer_has_left(sequencer, room, 1));
-    sequencer_set_left(sequencer, room, 1, true);
-    sequencer_commit(sequencer);
-    assert_true(sequencer_has_left(sequencer, room, 1));
-    sequencer_set_left(sequencer, room, 1, false);
-    assert_false(sequencer_has_left(sequencer, room, 1));
-    sequencer_rollback(sequencer);
-    assert_true(sequencer_has_left(sequencer, room, 1));
-    sequencer_set_left(sequencer, room, 1, false);
-    sequencer_set_left(sequencer, room, 2, true);
-    sequencer_commit(sequencer);
-    assert_false(sequencer_has_left(sequencer, room, 1));
-    assert_true(sequencer_has_left(sequencer, room, 2));
+    return sequencer_membership(sequencer, room, user_id);
 }
 
-static void many_who_left_are_bounded(void **state)
+static void members_are_known_from_the_commit_on(void **state)
 {
     struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
 
     (void)state;
-    for (uint64_t user = 1; user <= 1000; user++)
-        sequencer_set_left(sequencer, room, user, true);
+    assert_int_equal(of(room, 1), MEMBERSHIP_UNKNOWN);
+    sequencer_set_member(sequencer, room, 1, true);
+    assert_int_equal(of(room, 1), MEMBERSHIP_YES); /* later in the same batch */
+    assert_int_equal(of(room, 2), MEMBERSHIP_UNKNOWN);
+    sequencer_rollback(sequencer);
+    assert_int_equal(of(room, 1), MEMBERSHIP_UNKNOWN);
+    sequencer_set_member(sequencer, room, 1, true);
     sequencer_commit(sequencer);
-    assert_true(sequencer_has_left(sequencer, room, 1000));
-    assert_true(sequencer_has_left(sequencer, room, 1000 - SEQUENCER_LEFT_MAX + 1));
-    assert_false(sequencer_has_left(sequencer, room, 1000 - SEQUENCER_LEFT_MAX));
+    assert_int_equal(of(room, 1), MEMBERSHIP_YES);
+    sequencer_set_member(sequencer, room, 1, false);
+    assert_int_equal(of(room, 1), MEMBERSHIP_NO);
+    sequencer_rollback(sequencer);
+    assert_int_equal(of(room, 1), MEMBERSHIP_YES);
+    sequencer_set_member(sequencer, room, 1, false);
+    sequencer_set_member(sequencer, room, 2, true);
+    sequencer_commit(sequencer);
+    assert_int_equal(of(room, 1), MEMBERSHIP_UNKNOWN);
+    assert_int_equal(of(room, 2), MEMBERSHIP_YES);
+}
+
+/* Whoever was found, and then leaves in the same batch, is gone with it. */
+static void a_member_who_was_found_may_leave(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
+
+    (void)state;
+    sequencer_found_member(sequencer, room, 1);
+    sequencer_found_member(sequencer, room, 2);
+    assert_int_equal(of(room, 1), MEMBERSHIP_YES);
+    sequencer_set_member(sequencer, room, 1, false);
+    sequencer_rollback(sequencer);
+    assert_int_equal(of(room, 1), MEMBERSHIP_YES);
+    sequencer_set_member(sequencer, room, 1, false);
+    assert_int_equal(of(room, 1), MEMBERSHIP_NO);
+    sequencer_commit(sequencer);
+    assert_int_equal(of(room, 1), MEMBERSHIP_UNKNOWN);
+    assert_int_equal(of(room, 2), MEMBERSHIP_YES);
+}
+
+/* Another broker may have written to it. */
+static void what_was_known_goes_with_the_room(void **state)
+{
+    struct sequencer_room *room = sequencer_put(sequencer, 7, 3, 0);
+
+    (void)state;
+    sequencer_found_member(sequencer, room, 1);
+    sequencer_drop(sequencer, 7);
+    room = sequencer_put(sequencer, 7, 3, 0);
+    assert_int_equal(of(room, 1), MEMBERSHIP_UNKNOWN);
+    sequencer_found_member(sequencer, room, 1);
+    assert_int_equal(of(sequencer_put(sequencer, 8, 0, 0), 1), MEMBERSHIP_UNKNOWN);
+    room = sequencer_put(sequencer, 7, 4, 0); /* its head was read once more */
+    assert_int_equal(of(room, 1), MEMBERSHIP_UNKNOWN);
 }
 
 static void a_removed_room_is_forgotten_at_the_commit(void **state)
@@ -161,10 +189,15 @@ static void the_least_lately_used_go_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(committed_numbers_go_on),   TEST(a_failed_batch_leaves_no_hole),
-        TEST(times_never_step_back),     TEST(who_left_is_remembered_from_the_commit_on),
-        TEST(many_who_left_are_bounded), TEST(a_removed_room_is_forgotten_at_the_commit),
-        TEST(rooms_can_be_dropped),      TEST(the_least_lately_used_go_first),
+        TEST(committed_numbers_go_on),
+        TEST(a_failed_batch_leaves_no_hole),
+        TEST(times_never_step_back),
+        TEST(members_are_known_from_the_commit_on),
+        TEST(a_member_who_was_found_may_leave),
+        TEST(what_was_known_goes_with_the_room),
+        TEST(a_removed_room_is_forgotten_at_the_commit),
+        TEST(rooms_can_be_dropped),
+        TEST(the_least_lately_used_go_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
