@@ -48,13 +48,18 @@ export class Chaos {
   }
 
   begin(kind) {
-    this.counts[kind] += 1;
     const doing = this[kind]()
       .catch((error) => {
         this.failure ??= new Error(`${kind}: ${error.message}`, { cause: error });
       })
       .finally(() => this.running.delete(doing));
     this.running.add(doing);
+  }
+
+  // What happens now, not what was meant to and found nothing to do.
+  note(kind, sentence) {
+    this.counts[kind] += 1;
+    this.log(sentence);
   }
 
   // Ends early when everything is healed.
@@ -68,7 +73,7 @@ export class Chaos {
     const pids = this.workers(gateway);
     if (pids.length === 0) return;
     const pid = this.random.pick(pids);
-    this.log(`kill -9 worker ${pid} of gateway ${gateway}`);
+    this.note('kill_worker', `kill -9 worker ${pid} of gateway ${gateway}`);
     process.kill(pid, 'SIGKILL');
     await poll(`worker ${pid} to be dead`, () => !isAlive(pid));
   }
@@ -76,7 +81,7 @@ export class Chaos {
   async kill_broker() {
     if (this.brokerBusy) return;
     this.brokerBusy = true;
-    this.log('kill -9 broker');
+    this.note('kill_broker', 'kill -9 broker');
     await this.stack.killBroker();
     await this.hold(0, 3_000);
     await this.stack.startBroker();
@@ -86,16 +91,16 @@ export class Chaos {
   async kill_database() {
     if (this.databaseBusy) return;
     this.databaseBusy = true;
-    this.log('kill -9 MariaDB');
+    this.note('kill_database', 'kill -9 MariaDB');
     await this.stack.database.kill();
     await this.hold(0, 3_000);
     await this.stack.database.start();
     this.databaseBusy = false;
   }
 
-  async suspend(what, pid) {
+  async suspend(kind, what, pid) {
     if (!pid || this.stopped.has(pid) || !isAlive(pid)) return;
-    this.log(`SIGSTOP ${what} ${pid}`);
+    this.note(kind, `SIGSTOP ${what} ${pid}`);
     process.kill(pid, 'SIGSTOP');
     this.stopped.add(pid);
     await this.hold(300, 4_000);
@@ -105,37 +110,38 @@ export class Chaos {
 
   async stop_worker() {
     const gateway = this.random.below(this.stack.gateways.length);
-    await this.suspend('worker', this.random.pick(this.workers(gateway)));
+    await this.suspend('stop_worker', 'worker', this.random.pick(this.workers(gateway)));
   }
 
   async stop_broker() {
-    if (!this.brokerBusy) await this.suspend('broker', this.stack.brokers[0].pid);
+    if (!this.brokerBusy) await this.suspend('stop_broker', 'broker', this.stack.brokers[0].pid);
   }
 
   async stop_database() {
-    if (!this.databaseBusy) await this.suspend('MariaDB', this.stack.database.pid);
+    if (!this.databaseBusy) await this.suspend('stop_database', 'MariaDB', this.stack.database.pid);
   }
 
   async stop_master() {
-    await this.suspend('master', this.random.pick(this.stack.gateways).pid);
+    await this.suspend('stop_master', 'master', this.random.pick(this.stack.gateways).pid);
   }
 
   async cut_clients() {
     const count = 5 + this.random.below(40);
-    this.log(`cutting ${count} clients`);
+    this.note('cut_clients', `cutting ${count} clients`);
     for (let i = 0; i < count; i += 1) this.random.pick(this.clients).cut();
   }
 
   async pause_slow() {
     const slow = this.clients.filter((client) => client.slow);
     const ms = this.random.between(10_000, 18_000);
-    this.log(`${slow.length} slow clients read nothing for ${Math.round(ms)} ms`);
+    this.note('pause_slow', `${slow.length} slow clients read nothing for ${Math.round(ms)} ms`);
     slow.forEach((client) => client.pause(ms));
     this.onBurst(ms);
   }
 
   async wander() {
     const multi = this.clients.filter((client) => client.wander);
+    this.note('wander', '20 clients leave a room of theirs and come back');
     for (let i = 0; i < 20; i += 1) {
       const client = this.random.pick(multi);
       client.wander(this.random.pick(client.roomIds));
@@ -152,13 +158,13 @@ export class Chaos {
 
   async bus_cut() {
     const { paths, name } = this.pathsOf();
-    this.log(`bus: cutting ${name}`);
+    this.note('bus_cut', `bus: cutting ${name}`);
     paths.forEach((path) => path.cut());
   }
 
   async bus_refuse() {
     const { paths, name } = this.pathsOf();
-    this.log(`bus: no way through: ${name}`);
+    this.note('bus_refuse', `bus: no way through: ${name}`);
     for (const path of paths) {
       path.refusing = true;
       path.cut();
@@ -169,7 +175,7 @@ export class Chaos {
 
   async bus_stall() {
     const { paths, name } = this.pathsOf();
-    this.log(`bus: nothing moves: ${name}`);
+    this.note('bus_stall', `bus: nothing moves: ${name}`);
     paths.forEach((path) => path.setStalled(true));
     await this.hold(1_000, 14_000);
     paths.forEach((path) => path.setStalled(false));
@@ -178,7 +184,7 @@ export class Chaos {
   async bus_delay() {
     const { paths, name } = this.pathsOf();
     const ms = Math.round(this.random.between(50, 800));
-    this.log(`bus: ${ms} ms late: ${name}`);
+    this.note('bus_delay', `bus: ${ms} ms late: ${name}`);
     for (const path of paths) path.delayMs = ms;
     await this.hold(1_000, 8_000);
     for (const path of paths) path.delayMs = 0;

@@ -2,6 +2,7 @@
 //
 //   KILL_SECONDS=600   how long things are killed
 //   KILL_SEED=…        to repeat a run's choices; random by default, and printed
+//   KILL_GAP_MS=1300   from one fault to the next, on average
 //   KILL_JSON=file     the result goes there, too
 //   BANTER_BIN_DIR=…   the build to test
 //
@@ -14,6 +15,7 @@ import { table } from './verdict.mjs';
 const result = await killStory({
   seconds: Number(process.env.KILL_SECONDS || 600),
   seed: Number(process.env.KILL_SEED || randomInt(1, 2 ** 31)),
+  gapMs: Number(process.env.KILL_GAP_MS || 1_300),
 });
 
 console.log(`\n${table(result)}\n`);

@@ -7,18 +7,20 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import WebSocket from 'ws';
 import { Api, makeRoom } from './lib/client.mjs';
-import { deadlineMs, SLOW } from './lib/env.mjs';
+import { BIN_DIR, deadlineMs } from './lib/env.mjs';
 import { startProbe } from './lib/latency_probe.mjs';
 import { residentBytes } from './lib/procfs.mjs';
 import { withStack } from './lib/stack.mjs';
-import { delay, poll, within } from './lib/wait.mjs';
+import { delay, within } from './lib/wait.mjs';
 
 const EVENTS = Number(process.env.DEEP_EVENTS || 50_000);
 const SECONDS = Number(process.env.DEEP_SECONDS || 8);
 const SLOW_BYTES_PER_S = 100_000;
 // Far below the size of the log at the depths that matter, far above what a page takes.
-const GROWTH_MAX = 48 * 2 ** 20 * (SLOW > 1 ? 4 : 1);
 const MB = 2 ** 20;
+const GROWTH_MAX = 48 * MB;
+// AddressSanitizer keeps what was freed for a while, so that its figures say nothing.
+const MEASURED = !/asan|tsan/.test(BIN_DIR);
 
 // Straight into the table, as the broker would write it; it may not run meanwhile.
 async function fill(stack, roomId, userId) {
@@ -138,7 +140,7 @@ async function story(stack, t) {
   t.diagnostic(`the worker's memory: ${(before / MB).toFixed(1)} MB before, ${(peak / MB).toFixed(1)} MB at most`);
   t.diagnostic(`another room, alone:      ${JSON.stringify(alone)} ms`);
   t.diagnostic(`another room, beside it:  ${JSON.stringify(beside)} ms`);
-  assert.ok(peak - before < GROWTH_MAX, `the worker grew by ${((peak - before) / MB).toFixed(1)} MB`);
+  if (MEASURED) assert.ok(peak - before < GROWTH_MAX, `the worker grew by ${((peak - before) / MB).toFixed(1)} MB`);
   assert.ok(beside.count > 0, 'the other room went on');
 }
 
