@@ -36,7 +36,7 @@ struct log_limit {
 bool log_allowed(struct log_limit *limit, uint64_t interval_ms, uint64_t *suppressed_out);
 
 /* Text from outside as a quoted value: control bytes, quotes and backslashes are escaped, and it
- * is cut at size. Returns out. */
+ * is cut at size, which is at least 16. Returns out. */
 char *log_quote(const char *text, char *out, size_t size);
 
 #endif

@@ -100,7 +100,13 @@ static char *read_secret(const char *variable, const char *path)
         fprintf(stderr, "%s: cannot read \"%s\": %s.\n", variable, path, strerror(errno));
         return NULL;
     }
-    len = fread(text, 1, sizeof(text) - 1, file);
+    len = fread(text, 1, sizeof(text), file);
+    if (ferror(file) || len == 0 || len == sizeof(text)) {
+        fprintf(stderr, "%s: \"%s\" is not usable: a file of 1 to %zu bytes is needed.\n", variable,
+                path, sizeof(text) - 1);
+        fclose(file);
+        return NULL;
+    }
     fclose(file);
     while (len > 0 && isspace((unsigned char)text[len - 1]))
         len--;
@@ -270,15 +276,20 @@ static bool check_address(const char *name, const char *value)
 
 static bool check_brokers(const char *value)
 {
-    char *copy = mem_strdup(value);
-    char *rest = NULL;
-    bool good = value[0] != '\0';
+    bool good = true;
 
-    for (char *one = strtok_r(copy, ",", &rest); one != NULL && good;
-         one = strtok_r(NULL, ",", &rest))
-        good = bus_address_valid(one);
-    mem_free(copy);
-    return good || bad("BROKERS", value, "tcp://host:port or ipc:///path is needed");
+    for (const char *at = value; good; at++) {
+        size_t len = strcspn(at, ",");
+        char *one = mem_strndup(at, len);
+
+        good = strchr(one, ' ') == NULL && bus_address_valid(one);
+        mem_free(one);
+        at += len;
+        if (*at == '\0')
+            break;
+    }
+    return good || bad("BROKERS", value,
+                       "tcp://host:port or ipc:///path is needed, several with commas between");
 }
 
 static bool check_all(const struct settings *settings)

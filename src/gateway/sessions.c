@@ -28,6 +28,7 @@ struct recheck {
 static void end(struct session *session)
 {
     metrics_add(METRIC_SESSIONS_REVOKED, 1);
+    session->ended = true;
     /* on_ended closes a socket, which leaves the session at the end of the turn. */
     LIST_FOREACH_SAFE (node, &session->members) {
         struct session_member *member = LIST_ITEM(node, struct session_member, node);
@@ -117,6 +118,8 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     struct session *session = map_find(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE);
     size_t name_size = strlen(found->username) + 1;
 
+    if (session != NULL && session->ended && !session->rechecking)
+        submit_recheck(sessions, session);
     if (session != NULL)
         return session;
     session = mem_alloc(sizeof(*session) + name_size);

@@ -23,6 +23,7 @@ struct session {
     struct list_node node;
     struct list members; /* struct session_member */
     bool rechecking;
+    bool ended; /* its members were told; who joins now is looked up again */
     uint8_t token_hash[DIGEST_SHA256_SIZE];
     char username[];
 };
@@ -31,6 +32,7 @@ struct session {
 struct session_member {
     struct list_node node;
     struct session *session; /* NULL while it has none */
+    /* Must not leave the session before it returns. */
     void (*on_ended)(struct session_member *member);
 };
 
