@@ -2,7 +2,8 @@
 # Runs suites over what make has built, and counts: run.sh TREE SUITE...
 #
 #   TREE    a build tree, such as build/release
-#   SUITE   unit, integration (C modules with a MariaDB), web (the client's own) or system
+#   SUITE   unit, sim (random schedules), integration (C modules with a MariaDB), web (the client's
+#           own) or system
 #
 # With ONLY=text only the tests whose file name has that text run.
 #
@@ -118,6 +119,7 @@ for suite in "$@"; do
   echo "== $suite"
   case $suite in
   unit) cmocka_suite unit ;;
+  sim) cmocka_suite sim ;;
   integration) integration_suite ;;
   system) system_suite ;;
   web) web_suite ;;
