@@ -49,7 +49,7 @@ void bus_link_destroy(struct bus_link **link);
  * during the call.
  */
 typedef void bus_answer_fn(void *context, const struct bus_answer *answer);
-/* Publishes a command; worker_id, command_id and its times are filled in here. Everything is copied.
+/* Publishes a command; worker_id, command_id and times are filled in here. Everything is copied.
  * The bound is kept by who calls: see bus_link_full(). */
 void bus_link_command(struct bus_link *link, const struct bus_command *command, bus_answer_fn *done,
                       void *context);
