@@ -83,7 +83,7 @@ enum err apply_load_rooms(struct apply *apply, const uint64_t *room_ids, size_t 
     enum err err = ERR_NONE;
 
     for (size_t i = 0; i < count && err == ERR_NONE; i++) {
-        if (room_ids[i] == 0 || sequencer_find(apply->sequencer, room_ids[i]) != NULL)
+        if (room_ids[i] == 0)
             continue;
         some[some_count++] = room_ids[i];
         if (some_count == ROOMS_PER_QUERY) {
@@ -128,7 +128,7 @@ void apply_set_found(struct command *command, uint64_t seq, uint64_t created_at_
     if (!ours) {
         command_reset_outcome(command);
         command->duplicate = !command->uncertain;
-        command->stale_head = command->uncertain;
+        command->stale_head = true;
     }
     command->seq = seq;
     command->created_at_us = created_at_us;

@@ -36,7 +36,8 @@ enum err apply_batch(struct apply *apply, struct command **commands, size_t coun
 enum err apply_find_written(struct apply *apply, struct command **commands, size_t count,
                             bool *found) ATTR_MUSTCHECK;
 
-/* Makes those rooms known to the sequencer that it does not know and that exist. */
+/* Tells the sequencer what the log says of these rooms, whatever it knew; those that do not exist
+ * stay unknown. Not between numbering and commit. */
 enum err apply_load_rooms(struct apply *apply, const uint64_t *room_ids,
                           size_t count) ATTR_MUSTCHECK;
 

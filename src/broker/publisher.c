@@ -59,7 +59,6 @@ static void send_head(struct publisher *publisher, const struct pub_room *room)
 
 static void ask_head(struct publisher *publisher, struct pub_room *room)
 {
-    room->known = false;
     if (room->asked)
         return;
     room->asked = true;
@@ -77,10 +76,11 @@ static void on_subscribe(struct publisher *publisher, uint64_t room_id)
     }
     if (!owns(publisher, room_id))
         return;
+    /* The barrier at once; and then what the log says, should it have more than was published: a
+     * predecessor was still writing, or died between its COMMIT and the publishing. */
     if (room->known)
         send_head(publisher, room);
-    else
-        ask_head(publisher, room);
+    ask_head(publisher, room);
 }
 
 static void on_unsubscribe(struct publisher *publisher, uint64_t room_id)
@@ -126,8 +126,10 @@ void publisher_refresh(struct publisher *publisher, uint64_t room_id)
 {
     struct pub_room *room = map_find_u64(publisher->rooms, room_id);
 
-    if (room != NULL && owns(publisher, room_id))
-        ask_head(publisher, room);
+    if (room == NULL || !owns(publisher, room_id))
+        return;
+    room->known = false;
+    ask_head(publisher, room);
 }
 
 void publisher_set_owned(struct publisher *publisher, uint64_t owned)
