@@ -263,7 +263,7 @@ asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 asan-run:
 	@sh tests/run.sh $(B) unit integration system
 
-VALGRIND_TESTS ?= 04_
+VALGRIND_TESTS ?= 15_
 valgrind: all $(TEST_PACKAGES) ## a short black-box run with gateway and broker under valgrind
 	@sh deploy/bootstrap.sh --dev
 	@BANTER_VALGRIND=1 ONLY=$(VALGRIND_TESTS) sh tests/run.sh $(B) system
