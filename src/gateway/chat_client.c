@@ -264,7 +264,7 @@ static void run_admission(struct pool_job *job, struct db *db)
         admission->user_id = admission->session.user_id;
         if (admission->err == ERR_NO_ROW)
             admission->err = ERR_INVALID_TOKEN;
-        if (admission->err == ERR_NONE)
+        if (admission->err == ERR_NONE && !admission->check_room) /* for the hello */
             admission->err = store_log_epoch(db, &admission->epoch);
     }
     /* The head first: whatever changes the membership after the check has a seq above it. */
