@@ -14,8 +14,8 @@
  * ends at its NUL: the caller refuses one inside. */
 bool password_hash(const char *password, unsigned log2n,
                    char out[PASSWORD_HASH_SIZE]) ATTR_MUSTCHECK;
-/* Whether the password has this hash, an array of PASSWORD_HASH_SIZE. hash NULL takes as long as log2n does and is false: so that
- * nobody can tell an unknown user by the time. */
+/* Whether the password has this hash, an array of PASSWORD_HASH_SIZE. hash NULL takes as long as
+ * log2n does and is false: so that nobody can tell an unknown user by the time. */
 bool password_check(const char *password, const char *hash, unsigned log2n) ATTR_MUSTCHECK;
 
 #endif
