@@ -85,10 +85,11 @@ char *mem_strdup(const char *text)
 
 void mem_free(void *ptr)
 {
-    struct block *block = (struct block *)ptr - 1;
+    struct block *block;
 
     if (ptr == NULL)
         return;
+    block = (struct block *)ptr - 1;
     list_remove(&block->node);
     free(block);
 }
