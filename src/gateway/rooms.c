@@ -32,7 +32,7 @@ struct room {
     uint32_t ephemeral_count;
 };
 
-/* A page, or a head, that is being read for some subscribers of a room. */
+/* A page that is being read for some subscribers of a room. */
 struct page_read {
     struct log_read read;
     struct rooms *rooms;

@@ -462,14 +462,6 @@ void ws_conn_send(struct ws_conn *conn, struct frame *frame)
         schedule_flush(conn);
 }
 
-void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len)
-{
-    struct frame *frame = frame_create(WS_OP_TEXT, json, len);
-
-    ws_conn_send(conn, frame);
-    frame_unref(frame);
-}
-
 bool ws_conn_full(struct ws_conn *conn, bool half)
 {
     if (conn->queue_bytes < conn->set->options.queue_bytes_max / (half ? 2 : 1))

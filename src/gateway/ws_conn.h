@@ -97,8 +97,6 @@ void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *
 void ws_conn_open_stream(struct ws_conn *conn, struct ws_set *set, int fd);
 /* Queues a frame, taking a reference. Ignored unless OPEN. Never calls back. */
 void ws_conn_send(struct ws_conn *conn, struct frame *frame);
-/* The same for a JSON text that nobody else gets. */
-void ws_conn_send_text(struct ws_conn *conn, const void *json, size_t len);
 /* The queue has passed its limit (or half of it): hold back what can be had again from the log.
  * on_drained follows when three quarters of the limit are free. */
 bool ws_conn_full(struct ws_conn *conn, bool half);
