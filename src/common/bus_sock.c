@@ -49,7 +49,8 @@ void bus_context_destroy(struct bus_context **context)
 {
     if (*context == NULL)
         return;
-    zmq_ctx_term((*context)->zmq);
+    while (zmq_ctx_term((*context)->zmq) != 0 && zmq_errno() == EINTR)
+        continue;
     mem_free(*context);
     *context = NULL;
 }
@@ -94,21 +95,28 @@ static void set_options(struct bus_sock *sock)
     set_int(sock, ZMQ_HEARTBEAT_TIMEOUT, 9000);
 }
 
+/* Most of ZeroMQ's calls look into the socket's mailbox first, and a signal in that moment ends
+ * them with EINTR, those that never block too: a worker that is told to stop gets one. */
 static bool readable(struct bus_sock *sock)
 {
     int events = 0;
     size_t size = sizeof(events);
 
-    CHECK(zmq_getsockopt(sock->zmq, ZMQ_EVENTS, &events, &size) == 0);
+    while (zmq_getsockopt(sock->zmq, ZMQ_EVENTS, &events, &size) != 0)
+        CHECK(zmq_errno() == EINTR);
     return (events & ZMQ_POLLIN) != 0;
 }
 
 static bool receive_one(struct bus_sock *sock)
 {
     zmq_msg_t message;
+    int len;
 
     CHECK(zmq_msg_init(&message) == 0);
-    if (zmq_msg_recv(&message, sock->zmq, ZMQ_DONTWAIT) < 0) {
+    do
+        len = zmq_msg_recv(&message, sock->zmq, ZMQ_DONTWAIT);
+    while (len < 0 && zmq_errno() == EINTR);
+    if (len < 0) {
         zmq_msg_close(&message);
         return false;
     }
@@ -200,7 +208,9 @@ bool bus_sock_attach(struct bus_sock *sock, const char *address, const char **er
         *error_out = "not a bus address: tcp://host:port or ipc:///path";
         return false;
     }
-    if ((binds ? zmq_bind(sock->zmq, full) : zmq_connect(sock->zmq, full)) != 0) {
+    while ((binds ? zmq_bind(sock->zmq, full) : zmq_connect(sock->zmq, full)) != 0) {
+        if (zmq_errno() == EINTR)
+            continue;
         *error_out = zmq_strerror(zmq_errno());
         return false;
     }

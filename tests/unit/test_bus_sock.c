@@ -1,0 +1,126 @@
+// needs: common/bus_sock common/loop common/log common/clock common/mem common/check
+
+/*
+ * bus_sock: ZeroMQ sockets on the loop, while signals rain on the process. ZeroMQ's calls end with
+ * EINTR when one hits the moment in which they wait for their mailbox; nobody may notice.
+ */
+#include "common/bus_sock.h"
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/loop.h"
+#include "common/mem.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MESSAGES 20000
+#define TOPIC    "topic"
+
+static volatile sig_atomic_t signals_seen;
+
+static void on_alarm(int number ATTR_UNUSED)
+{
+    signals_seen++;
+}
+
+/* A signal every 20 microseconds of this process' time, without SA_RESTART. */
+static void rain(bool on)
+{
+    struct sigaction action = {.sa_handler = on ? on_alarm : SIG_IGN};
+    struct itimerval often = {{0, on ? 20 : 0}, {0, on ? 20 : 0}};
+
+    if (on)
+        sigaction(SIGALRM, &action, NULL);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    if (!on)
+        sigaction(SIGALRM, &action, NULL);
+}
+
+struct pair {
+    struct loop *loop;
+    struct bus_context *context;
+    struct bus_sock *out;
+    struct bus_sock *in;
+    size_t subscriptions;
+    size_t received;
+};
+
+static void on_subscription(void *context, const uint8_t *data ATTR_UNUSED, size_t len ATTR_UNUSED)
+{
+    ((struct pair *)context)->subscriptions++;
+}
+
+static void on_message(void *context, const uint8_t *data ATTR_UNUSED, size_t len ATTR_UNUSED)
+{
+    ((struct pair *)context)->received++;
+}
+
+static void connect_pair(struct pair *pair, const char *address)
+{
+    const char *error = NULL;
+
+    pair->loop = loop_create();
+    pair->context = bus_context_create();
+    pair->out =
+        bus_sock_create(pair->context, pair->loop, BUS_BROKER_EVENTS, on_subscription, pair);
+    pair->in = bus_sock_create(pair->context, pair->loop, BUS_WORKER_EVENTS, on_message, pair);
+    assert_true(bus_sock_attach(pair->out, address, &error));
+    assert_true(bus_sock_attach(pair->in, address, &error));
+    bus_sock_subscribe(pair->in, TOPIC, strlen(TOPIC));
+}
+
+static void turn_until(struct pair *pair, const size_t *count, size_t wanted)
+{
+    uint64_t end = clock_mono_ms() + 20000;
+
+    while (*count < wanted && clock_mono_ms() < end)
+        loop_turn(pair->loop, 1);
+    assert_true(*count >= wanted);
+}
+
+static void test_signals_are_not_noticed(void **state ATTR_UNUSED)
+{
+    struct pair pair = {0};
+    char dir[] = "/tmp/banter-bus-XXXXXX";
+    char *address;
+
+    assert_non_null(mkdtemp(dir));
+    address = mem_printf("ipc://%s/b", dir);
+    rain(true);
+    connect_pair(&pair, address);
+    turn_until(&pair, &pair.subscriptions, 1);
+    for (size_t sent = 0; sent < MESSAGES; sent++) {
+        bus_sock_send(pair.out, TOPIC " and more", strlen(TOPIC " and more"));
+        if (sent % 500 == 499)
+            turn_until(&pair, &pair.received, sent + 1);
+    }
+    bus_sock_unsubscribe(pair.in, TOPIC, strlen(TOPIC));
+    bus_sock_destroy(&pair.in);
+    bus_sock_destroy(&pair.out);
+    bus_context_destroy(&pair.context);
+    rain(false);
+    assert_int_equal(pair.received, MESSAGES);
+    assert_true(signals_seen > 100);
+    loop_destroy(&pair.loop);
+    mem_free(address);
+    address = mem_printf("%s/b.events", dir);
+    unlink(address);
+    assert_int_equal(rmdir(dir), 0);
+    mem_free(address);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_signals_are_not_noticed)};
+
+    return cmocka_run_group_tests_name("bus_sock", tests, NULL, NULL);
+}
