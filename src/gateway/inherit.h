@@ -15,6 +15,7 @@ struct inherit {
     struct metrics_slot *metrics; /* shared memory; the worker's own slot */
     unsigned index;               /* 0..workers - 1 */
     int listen_fd;                /* the worker's own; it has closed the others */
+    int proxy_fd;                 /* the same for PROXY_LISTEN; -1 for none */
 };
 
 #endif

@@ -122,6 +122,7 @@ ATTR_NORETURN static void become_child(struct master *master, size_t index)
         .metrics = &master->metrics[index],
         .index = (unsigned)index,
         .listen_fd = master->children[index].listen_fd,
+        .proxy_fd = -1,
     };
     int status;
 
