@@ -274,6 +274,11 @@ static void start(struct broker *broker)
 {
     const struct settings *settings = broker->settings;
     const struct presence_hub_calls calls = {announce, ask_presence, broker};
+    const struct admin_options admin = {.program = "broker",
+                                        .address = settings->admin_listen,
+                                        .port_offset = 1, /* the gateway's neighbour */
+                                        .slots = metrics_current,
+                                        .count = 1};
     uint64_t epoch = wait_for_database(settings);
 
     signal(SIGPIPE, SIG_IGN);
@@ -284,7 +289,7 @@ static void start(struct broker *broker)
     open_sockets(broker, epoch);
     bind_sockets(broker);
     start_pool(broker);
-    broker->admin = admin_create(broker->loop, settings->admin_listen, 1, metrics_current, 1);
+    broker->admin = admin_create(broker->loop, &admin);
     broker->presence_timer = loop_timer_create(broker->loop, tick_presence, broker);
     loop_timer_start_periodic(broker->presence_timer, PRESENCE_TICK_MS);
     broker->signals[0] = loop_signal_create(broker->loop, SIGTERM, on_signal, broker);
@@ -335,6 +340,7 @@ int broker_run(const struct settings *settings)
     struct broker broker = {.settings = settings, .address_lock = -1};
 
     db_library_init();
+    metrics_use(metrics_current, "broker");
     start(&broker);
     loop_run(broker.loop);
     finish_commands(&broker);

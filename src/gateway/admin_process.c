@@ -2,6 +2,8 @@
 
 #include "common/admin.h"
 #include "common/log.h"
+#include "common/metrics_text.h"
+#include "gateway/routes.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -11,19 +13,23 @@ static void on_signal(void *context)
     loop_stop(context);
 }
 
-int admin_process_run(const struct settings *settings, const struct metrics_slot *slots,
-                      size_t count)
+int admin_process_run(const struct settings *settings, struct metrics_slot *slots, size_t count,
+                      size_t own)
 {
     struct loop *loop = loop_create();
     struct loop_watch *on_term = loop_signal_create(loop, SIGTERM, on_signal, loop);
     struct loop_watch *on_int = loop_signal_create(loop, SIGINT, on_signal, loop);
     enum log_level level = LOG_INFO;
+    const struct admin_options options = {
+        .program = "gateway", .address = settings->admin_listen, .slots = slots, .count = count};
     struct admin *admin;
 
     if (log_level_parse(settings->log_level, &level))
         log_init("gateway.admin", level);
+    metrics_use(&slots[own], "admin");
+    routes_name(metrics_name_route);
     loop_signals_unblock();
-    admin = admin_create(loop, settings->admin_listen, 0, slots, count);
+    admin = admin_create(loop, &options);
     loop_run(loop); /* without a port, too: the master would only start another */
     admin_destroy(&admin);
     loop_watch_destroy(&on_term);

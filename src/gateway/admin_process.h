@@ -8,8 +8,9 @@
 #include "common/metrics.h"
 #include "common/settings.h"
 
-/* Serves until SIGTERM or SIGINT; returns the exit status. */
-int admin_process_run(const struct settings *settings, const struct metrics_slot *slots,
-                      size_t count);
+/* Serves the count slots until SIGTERM or SIGINT; returns the exit status. It counts into the one
+ * with the number own. */
+int admin_process_run(const struct settings *settings, struct metrics_slot *slots, size_t count,
+                      size_t own);
 
 #endif

@@ -41,8 +41,8 @@ struct child {
 struct master {
     const struct settings *settings;
     struct assets *assets;
-    struct metrics_slot *metrics;
-    struct child *children; /* the workers, then the admin process if there is one */
+    struct metrics_slot *metrics; /* a slot for each child, then the master's own */
+    struct child *children;       /* the workers, then the admin process if there is one */
     size_t workers;
     size_t count;
     pid_t pid; /* the master's own */
@@ -130,7 +130,7 @@ ATTR_NORETURN static void become_child(struct master *master, size_t index)
     if (index < master->workers)
         status = worker_run(&inherit);
     else
-        status = admin_process_run(master->settings, master->metrics, master->workers);
+        status = admin_process_run(master->settings, master->metrics, master->count + 1, index);
     assets_destroy(&master->assets);
     mem_free(master->children);
     fflush(NULL);
@@ -164,6 +164,7 @@ static void on_child_gone(struct master *master, struct child *child, int status
             master->exit_status = master->killed ? master->exit_status : 1;
         return;
     }
+    metrics_add(METRIC_WORKER_DEATHS, 1);
     child->respawn_at_ms = now + (healthy ? 0 : child->delay_ms);
     child->delay_ms = healthy ? 0
                               : MIN(MAX(child->delay_ms * 2, (uint64_t)RESPAWN_FIRST_MS),
@@ -181,8 +182,10 @@ static void reap(struct master *master)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
         for (size_t i = 0; i < master->count; i++)
-            if (master->children[i].pid == pid)
+            if (master->children[i].pid == pid) {
+                metrics_retire(&master->metrics[i]);
                 on_child_gone(master, &master->children[i], status);
+            }
 }
 
 static void signal_children(struct master *master, int number)
@@ -278,7 +281,8 @@ int master_run(const struct settings *settings)
     sigprocmask(SIG_BLOCK, &master.signals, NULL);
     master.assets = assets_load(dir);
     mem_free(dir);
-    master.metrics = metrics_share(master.count);
+    master.metrics = metrics_share(master.count + 1);
+    metrics_use(&master.metrics[master.count], "master");
     master.children = mem_alloc_array(master.count, sizeof(struct child));
     open_sockets(&master);
     log_info("master.ready", "listen=%s workers=%zu pid=%d", settings->listen, master.workers,

@@ -97,6 +97,21 @@ enum routes_result routes_find(const char *method, struct span path, const struc
     return allow_out[0] != '\0' ? ROUTES_WRONG_METHOD : ROUTES_NONE;
 }
 
+_Static_assert(ARRAY_LEN(routes) < ROUTES_NUMBER_ASSET, "each route has a number of its own");
+
+size_t routes_number(const struct route *route)
+{
+    return route != NULL ? (size_t)(route - routes) : ROUTES_NUMBER_UNKNOWN;
+}
+
+void routes_name(void (*name)(size_t number, const char *method, const char *path))
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        name(i, routes[i].method, routes[i].path);
+    name(ROUTES_NUMBER_ASSET, "GET", "(file)");
+    name(ROUTES_NUMBER_UNKNOWN, "", "(none)");
+}
+
 void routes_print(void)
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++)

@@ -5,6 +5,7 @@
 #ifndef BANTER_GATEWAY_ROUTES_H
 #define BANTER_GATEWAY_ROUTES_H
 
+#include "common/metrics.h"
 #include "gateway/request.h"
 
 enum routes_result {
@@ -20,6 +21,13 @@ enum routes_result routes_find(const char *method, struct span path, const struc
                                uint64_t *room_id_out, char allow_out[ROUTES_ALLOW_SIZE]);
 /* The table as JSON on stdout: [{"method":…,"path":…}]. */
 void routes_print(void);
+
+/* The number of a route in metrics, and those of requests that have none. */
+size_t routes_number(const struct route *route);
+#define ROUTES_NUMBER_ASSET   (METRICS_VALUES_ROUTE - 3) /* a file of the web client */
+#define ROUTES_NUMBER_UNKNOWN (METRICS_VALUES_ROUTE - 2) /* no such path or method */
+/* Says the names of all numbers, for who shows the metrics. */
+void routes_name(void (*name)(size_t number, const char *method, const char *path));
 
 /* The handlers, by file. */
 /* route_accounts.c */

@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DRAIN_TICK_MS 50
@@ -116,11 +117,25 @@ static void on_probed(struct pool_job *job)
     worker->services.database_ok = worker->probe_err == ERR_NONE;
 }
 
+/* What /readyz of the admin listener, and who draws it, hears of this worker. */
+static void count_state(struct worker *worker)
+{
+    const struct services *services = &worker->services;
+
+    http_server_count(worker->http);
+    metrics_set(METRIC_WORKERS, 1);
+    metrics_set(METRIC_WORKERS_DRAINING, services->draining);
+    metrics_set(METRIC_WORKERS_WITH_DATABASE, services->database_ok);
+    metrics_set(METRIC_WORKERS_WITH_BROKER, bus_link_ready(services->link));
+    metrics_set(METRIC_DB_QUEUE, pool_waiting(services->db));
+    metrics_set(METRIC_SCRYPT_QUEUE, pool_waiting(services->scrypt));
+}
+
 static void on_probe_timer(void *context)
 {
     struct worker *worker = context;
 
-    http_server_count(worker->http);
+    count_state(worker);
     if (worker->probing)
         return;
     worker->probe.run = run_probe;
@@ -175,6 +190,7 @@ static void on_stop_signal(void *context)
     log_info("worker.drain", "sockets=%zu requests=%zu", ws_set_count(worker->services.sockets),
              http_server_busy(worker->http));
     worker->services.draining = true;
+    metrics_set(METRIC_WORKERS_DRAINING, 1);
     presence_local_set_draining(worker->presence);
     worker->drain_began_ms = clock_mono_ms();
     http_server_stop_listening(worker->http);
@@ -279,7 +295,7 @@ int worker_run(const struct inherit *inherit)
     if (!log_level_parse(inherit->settings->log_level, &level))
         level = LOG_INFO; /* the settings have checked it */
     log_init(name, level);
-    metrics_use(inherit->metrics);
+    metrics_use(inherit->metrics, strchr(name, '.') + 1);
     init(worker, inherit);
     loop_signals_unblock();
     log_info("worker.ready", "pid=%d", (int)getpid());

@@ -6,20 +6,27 @@ import { freePort } from './lib/ports.mjs';
 import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
-// {name: value} of the samples without labels.
-async function read(port) {
-  const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } });
+// {name: value} of the samples without labels, {'name{labels}': value} of the others.
+async function read(port, query = '') {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics${query}`, { headers: { connection: 'close' } });
   assert.equal(answer.status, 200);
-  assert.match(answer.headers.get('content-type'), /^text\/plain/);
+  assert.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
   const text = await answer.text();
   const values = {};
+  const types = {};
+  for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (counter|gauge|histogram)$/gm)) {
+    assert.ok(!(name in types), `one TYPE for ${name}`);
+    assert.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'));
+    types[name] = type;
+  }
   for (const line of text.split('\n').filter((one) => one && !one.startsWith('#'))) {
-    const found = /^([a-z_]+)(?:\{[^}]*\})? (\S+)$/.exec(line);
+    const found = /^([a-z_]+)(\{[^}]+(?:\{[^}]*\}[^}]*)*\})? (\S+)$/.exec(line);
     assert.ok(found, `a sample: ${line}`);
-    values[found[1]] = Number(found[2]);
-    assert.ok(Number.isFinite(values[found[1]]), line);
-    assert.match(text, new RegExp(`^# HELP ${found[1]} \\S`, 'm'));
-    assert.match(text, new RegExp(`^# TYPE ${found[1]} (counter|gauge)$`, 'm'));
+    const [, name, labels = '', value] = found;
+    assert.ok(!(name + labels in values), `one sample of ${name}${labels}`);
+    values[name + labels] = Number(value);
+    assert.ok(Number.isFinite(values[name + labels]), line);
+    assert.ok(name in types || types[name.replace(/_(bucket|sum|count)$/, '')] === 'histogram', line);
   }
   return values;
 }

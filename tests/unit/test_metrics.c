@@ -1,6 +1,9 @@
-// needs: common/strbuf common/mem common/check
+// needs: common/metrics_text common/metrics_json common/process_stats common/errors common/clock common/strbuf common/mem common/check
 /* metrics: what a scrape shows is well-formed and adds up, over slots and processes. */
-#include "common/metrics.h"
+#include "common/metrics_text.h"
+
+#include "common/bus_proto.h"
+#include "common/metrics_table.h"
 
 #include <pthread.h>
 #include <regex.h>
@@ -52,54 +55,189 @@ static uint64_t scrape(const struct metrics_slot *slots, size_t count, const cha
     return value;
 }
 
-/* The exposition format 0.0.4: HELP, TYPE and the sample of each, in a row, nothing else. */
-static void test_text(void **unused)
+/* The exposition format 0.0.4: HELP and TYPE of each, and then its samples, nothing else. */
+static void check_text(char *text)
 {
-    struct metrics_slot *slots = metrics_share(1);
-    struct strbuf out = STRBUF_EMPTY;
     char *rest = NULL;
-    unsigned lines = 0;
     char name[128] = "";
-    char expected[160];
+    char type[32] = "";
+    bool helped = false;
 
-    (void)unused;
-    atomic_store(&slots->values[0], UINT64_MAX);
-    metrics_write(slots, 1, &out);
-    assert_int_equal(out.data[out.len - 1], '\n');
-    for (char *line = strtok_r(out.data, "\n", &rest); line != NULL;
-         line = strtok_r(NULL, "\n", &rest), lines++) {
-        if (lines % 3 == 0) {
-            assert_true(matches(line, "^# HELP banter_[a-z][a-z0-9_]* [A-Z][^\\\\]+\\.$"));
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (strncmp(line, "# HELP ", 7) == 0) {
+            assert_true(
+                matches(line, "^# HELP (banter|process)_[a-z][a-z0-9_]* [A-Z0-9a-z][^\\\\]+\\.$"));
             assert_int_equal(sscanf(line, "# HELP %100s", name), 1);
-        } else if (lines % 3 == 1) {
-            bool total = matches(name, "_total$");
+            helped = true;
+        } else if (strncmp(line, "# TYPE ", 7) == 0) {
+            char typed[128];
 
-            snprintf(expected, sizeof(expected), "# TYPE %s %s", name, total ? "counter" : "gauge");
-            assert_string_equal(line, expected);
+            assert_true(helped);
+            assert_int_equal(sscanf(line, "# TYPE %100s %30s", typed, type), 2);
+            assert_string_equal(typed, name);
+            assert_int_equal(matches(name, "_total$"), strcmp(type, "counter") == 0);
+            helped = false;
         } else {
-            assert_int_equal(strncmp(line, name, strlen(name)), 0);
-            assert_true(matches(line + strlen(name), "^ [0-9]+$"));
+            const char *value = "( |\\{([a-z]+=\"[^\"]*\",?)+\\} )[0-9.e+-]+$";
+            char pattern[256];
+
+            snprintf(pattern, sizeof(pattern), "^%s%s%s", name,
+                     strcmp(type, "histogram") == 0 ? "_(bucket|sum|count)" : "", value);
+            assert_true(matches(line, pattern));
         }
     }
-    assert_int_equal(lines, 3 * METRIC_COUNT);
+}
+
+static void test_text(void **unused)
+{
+    struct metrics_slot *slots = metrics_share(2);
+    struct strbuf out = STRBUF_EMPTY;
+
+    (void)unused;
+    metrics_use(&slots[1], "w0");
+    atomic_store(&slots->values[0], UINT64_MAX);
+    metrics_name_route(3, "GET", "/a/{b}");
+    metrics_add_by2(METRIC_HTTP_RESPONSES, 3, metrics_status(200), 2);
+    metrics_add_by2(METRIC_HTTP_RESPONSES, 3, metrics_status(599), 1);
+    metrics_add_by2(METRIC_COMMAND_RESULTS, COMMAND_JOIN, ERR_ROOM_NOT_FOUND, 4);
+    metrics_add_by(METRIC_SHED, METRICS_SHED_EPHEMERAL, 5);
+    metrics_observe_by(METRIC_HTTP_DURATION, 3, 1);
+    metrics_write(slots, 2, &out);
+    metrics_write_processes(slots, 2, &out);
+    assert_int_equal(out.data[out.len - 1], '\n');
+    assert_true(
+        value_of(out.data,
+                 "banter_http_responses_total{method=\"GET\",route=\"/a/{b}\",status=\"200\"}") ==
+        2);
+    assert_true(
+        value_of(out.data,
+                 "banter_http_responses_total{method=\"GET\",route=\"/a/{b}\",status=\"other\"}") ==
+        1);
+    assert_true(value_of(out.data,
+                         "banter_command_results_total{kind=\"join\",result=\"room_not_found\"}") ==
+                4);
+    assert_true(value_of(out.data, "banter_shed_total{reason=\"ephemeral\"}") == 5);
+    assert_true(value_of(out.data, "banter_shed_total{reason=\"db_queue\"}") == 0);
+    assert_true(value_of(out.data, "banter_process_up{process=\"w0\",slot=\"1\"}") == 1);
+    assert_true(value_of(out.data, "process_resident_memory_bytes{process=\"w0\",slot=\"1\"}") >
+                100000);
+    check_text(out.data);
+    strbuf_reset(&out);
+    metrics_write_by_process(slots, 2, &out);
+    check_text(out.data);
     strbuf_fini(&out);
 }
 
 static void test_names_are_unique(void **unused)
 {
-    static const char *const names[] = {
-#define COUNTER(symbol, name, help) name,
-#define GAUGE(symbol, name, help)   name,
-#include "common/metrics.def"
-#undef COUNTER
-#undef GAUGE
-    };
+    (void)unused;
+    assert_true(metrics_row_count > 50);
+    for (size_t i = 0; i < metrics_row_count; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(metrics_rows[i].name, metrics_rows[j].name);
+}
+
+/* A base unit in the name, as Prometheus wants it. */
+static void test_units(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < metrics_row_count; i++) {
+        const struct metrics_row *row = &metrics_rows[i];
+
+        assert_int_equal(matches(row->name, "_total$"), row->kind == METRICS_KIND_COUNTER);
+        if (row->kind == METRICS_KIND_DURATION)
+            assert_true(matches(row->name, "_seconds$"));
+        assert_false(matches(row->name, "_(ms|us|kb|mb)(_|$)"));
+        /* Each cell belongs to one row. */
+        if (i > 0)
+            assert_true(row->first_cell > metrics_rows[i - 1].first_cell);
+    }
+}
+
+/* Values fall into the bucket whose bound they do not exceed; buckets are cumulated. */
+static void test_histogram(void **unused)
+{
+    struct metrics_slot *slots = metrics_share(2);
+    struct strbuf out = STRBUF_EMPTY;
 
     (void)unused;
-    assert_int_equal(ARRAY_LEN(names), METRIC_COUNT);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(names[i], names[j]);
+    metrics_use(&slots[0], "w0");
+    metrics_observe(METRIC_DELIVERY, 0);
+    metrics_observe(METRIC_DELIVERY, 100);
+    metrics_observe(METRIC_DELIVERY, 101);
+    metrics_use(&slots[1], "w1");
+    metrics_observe(METRIC_DELIVERY, 60000000);
+    metrics_observe(METRIC_DELIVERY, 60000001);
+    metrics_observe(METRIC_BROKER_BATCH, 1000);
+    metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, 2500);
+    metrics_observe_by(METRIC_POOL_WAIT, 99, 2500);
+    metrics_write(slots, 2, &out);
+    assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"0.0001\"}") == 2);
+    assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"0.00025\"}") == 3);
+    assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"30\"}") == 3);
+    assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"60\"}") == 4);
+    assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"+Inf\"}") == 5);
+    assert_true(value_of(out.data, "banter_delivery_seconds_count") == 5);
+    assert_non_null(strstr(out.data, "banter_delivery_seconds_sum 120.000202\n"));
+    assert_true(value_of(out.data, "banter_broker_batch_commands_bucket{le=\"500\"}") == 0);
+    assert_true(value_of(out.data, "banter_broker_batch_commands_bucket{le=\"1000\"}") == 1);
+    assert_true(value_of(out.data, "banter_broker_batch_commands_sum") == 1000);
+    assert_true(
+        value_of(out.data, "banter_pool_wait_seconds_bucket{pool=\"scrypt\",le=\"0.0025\"}") == 2);
+    assert_true(value_of(out.data, "banter_pool_wait_seconds_count{pool=\"db\"}") == 0);
+    strbuf_fini(&out);
+}
+
+/* The process is gone: its gauges, too, but what it counted is not; its successor goes on. */
+static void test_retire(void **unused)
+{
+    struct metrics_slot *slots = metrics_share(2);
+    struct strbuf out = STRBUF_EMPTY;
+
+    (void)unused;
+    metrics_use(&slots[0], "w0");
+    metrics_add(METRIC_HTTP_REQUESTS, 5);
+    metrics_observe(METRIC_DELIVERY, 5);
+    metrics_set(METRIC_WS_OPEN, 7);
+    metrics_retire(&slots[0]);
+    metrics_use(&slots[1], "w0");
+    metrics_write(slots, 2, &out);
+    metrics_write_processes(slots, 2, &out);
+    assert_true(value_of(out.data, "banter_http_requests_total") == 5);
+    assert_true(value_of(out.data, "banter_ws_open") == 0);
+    assert_true(value_of(out.data, "banter_delivery_seconds_count") == 1);
+    assert_null(strstr(out.data, "banter_process_up{process=\"w0\",slot=\"0\"}"));
+    assert_true(value_of(out.data, "banter_process_up{process=\"w0\",slot=\"1\"}") == 1);
+    metrics_use(&slots[0], "w1");
+    metrics_add(METRIC_HTTP_REQUESTS, 1);
+    strbuf_reset(&out);
+    metrics_write(slots, 2, &out);
+    metrics_write_processes(slots, 2, &out);
+    assert_true(value_of(out.data, "banter_http_requests_total") == 6);
+    assert_true(value_of(out.data, "banter_process_starts_total{process=\"w1\",slot=\"0\"}") == 2);
+    strbuf_fini(&out);
+}
+
+static void test_json(void **unused)
+{
+    struct metrics_slot *slots = metrics_share(3);
+    struct strbuf out = STRBUF_EMPTY;
+
+    (void)unused;
+    metrics_use(&slots[1], "w1");
+    metrics_set(METRIC_WS_OPEN, 7);
+    metrics_add(METRIC_WS_OPENED, 9);
+    metrics_observe(METRIC_DELIVERY, 1500000);
+    metrics_write_json("gateway", slots, 3, &out);
+    assert_true(matches(out.data,
+                        "^\\{\"program\":\"gateway\",\"version\":\"[^\"]+\",\"time_us\":[0-9]+,"
+                        "\"processes\":\\[\\{\"slot\":1,\"process\":\"w1\",\"pid\":[0-9]+,"));
+    assert_non_null(strstr(out.data, "\"ws_open\":7,"));
+    assert_non_null(strstr(out.data, "\"ws_opened_total\":9,"));
+    assert_non_null(strstr(out.data, "\"delivery_seconds\":{\"count\":1,\"sum\":1.5}"));
+    assert_string_equal(out.data + out.len - 4, "}}]}");
+    strbuf_fini(&out);
 }
 
 static void test_sums(void **unused)
@@ -108,7 +246,7 @@ static void test_sums(void **unused)
 
     (void)unused;
     for (size_t i = 0; i < 3; i++) {
-        metrics_use(&slots[i]);
+        metrics_use(&slots[i], "w");
         metrics_add(METRIC_HTTP_REQUESTS, 10 * (i + 1));
         metrics_set(METRIC_WS_OPEN, i + 1);
     }
@@ -125,11 +263,11 @@ static void test_use_again(void **unused)
     struct metrics_slot *slots = metrics_share(1);
 
     (void)unused;
-    metrics_use(slots);
+    metrics_use(slots, "w");
     metrics_add(METRIC_HTTP_REQUESTS, 5);
     metrics_set(METRIC_WS_OPEN, 7);
     metrics_set(METRIC_BROKER_SHARDS, 7);
-    metrics_use(slots);
+    metrics_use(slots, "w");
     metrics_add(METRIC_HTTP_REQUESTS, 1);
     assert_true(scrape(slots, 1, "banter_http_requests_total") == 6);
     assert_true(scrape(slots, 1, "banter_ws_open") == 0);
@@ -147,7 +285,7 @@ static void test_processes(void **unused)
 
         assert_true(child >= 0);
         if (child == 0) {
-            metrics_use(&slots[i]);
+            metrics_use(&slots[i], "w");
             metrics_add(METRIC_COMMANDS, 21);
             _exit(0);
         }
@@ -170,7 +308,7 @@ static void test_threads(void **unused)
     pthread_t threads[THREADS];
 
     (void)unused;
-    metrics_use(slots);
+    metrics_use(slots, "w");
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, count, NULL), 0);
     for (unsigned i = 0; i < THREADS; i++)
@@ -182,6 +320,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),      cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_units),     cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_retire),    cmocka_unit_test(test_json),
         cmocka_unit_test(test_sums),      cmocka_unit_test(test_use_again),
         cmocka_unit_test(test_processes), cmocka_unit_test(test_threads),
     };
