@@ -85,7 +85,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test test-browser test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test bench-guard test-browser test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -109,6 +109,11 @@ $(B)/obj/%.o: src/%.c $(B)/flags
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(B)/obj/tests/%.o: tests/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC    $<")
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(B)/obj/bench/%.o: bench/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -153,6 +158,12 @@ $(UNIT_PROGRAMS):
 
 # Programs that tests start.
 $(TOOL_PROGRAMS):
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
+
+# What is measured by itself: a worker's floors without its main().
+$(B)/bench/%: $(B)/obj/bench/%.o $(filter-out %/main.o,$(call objects,gateway)) $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
@@ -277,6 +288,10 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS=10
 fuzz-long: ## run each fuzz target for ten minutes
 	@$(MAKE) fuzz FUZZ_SECONDS=600
 
+bench-guard: $(B)/bench/guard/hot_paths ## instructions a delivery and a message; fails when one rose by over 5 %
+	@sh deploy/bootstrap.sh --dev
+	@node bench/guard/guard.mjs $<
+
 # ---- the manner ----------------------------------------------------------------------------------
 
 lint: ## formatting, include floors, forbidden calls, sizes, cppcheck, shellcheck, compose
@@ -288,7 +303,7 @@ tidy: ## clang-tidy over every source
 	@sh tests/lint/tidy.sh -std=c11 -D_GNU_SOURCE= -Isrc $(PACKAGE_CFLAGS)
 
 format: ## format every .c and .h
-	clang-format -i $(wildcard src/*/*.c src/*/*.h tests/*/*.c tests/*/*.h)
+	clang-format -i $(wildcard src/*/*.c src/*/*.h tests/*/*.c tests/*/*.h bench/*/*.c)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16

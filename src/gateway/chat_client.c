@@ -200,6 +200,7 @@ static struct chat_room *create_room(struct chat_client *client, const struct ch
     room->sub.has_since = request->has_since;
     room->sub.since = request->since;
     room->sub.epoch = request->epoch;
+    room->sub.runs = client->kind != CHAT_STREAM;
     room->sub.all_kinds = client->kind != CHAT_SINGLE || request->has_since;
     list_push_back(&client->rooms, &room->client_node);
     client->room_count++;

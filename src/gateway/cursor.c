@@ -32,10 +32,10 @@ enum cursor_step cursor_step(const struct cursor *cursor, const struct room_log 
     return *frame_out != NULL ? CURSOR_EVENT : CURSOR_READ_LOG;
 }
 
-void cursor_advance(struct cursor *cursor, uint64_t seq)
+void cursor_advance(struct cursor *cursor, const struct frame *frame)
 {
-    CHECK(seq == cursor->next);
-    cursor->next++;
+    CHECK(frame->events > 0 && frame->seq == cursor->next + frame->events - 1);
+    cursor->next = frame->seq + 1;
 }
 
 void cursor_told(struct cursor *cursor)

@@ -41,8 +41,8 @@ enum cursor_resume cursor_start_since(struct cursor *cursor, const struct room_l
                                       uint64_t head, uint64_t since, uint64_t epoch);
 enum cursor_step cursor_step(const struct cursor *cursor, const struct room_log *log,
                              struct frame **frame_out);
-/* The subscriber has the event with this seq, which was next. */
-void cursor_advance(struct cursor *cursor, uint64_t seq);
+/* The subscriber has this event, which was next, or this run, which began with it. */
+void cursor_advance(struct cursor *cursor, const struct frame *frame);
 void cursor_told(struct cursor *cursor);
 
 #endif

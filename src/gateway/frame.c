@@ -34,6 +34,7 @@ struct frame *frame_create_event(const struct bus_event *event)
     struct frame *frame = frame_create(WS_OP_TEXT, event->json.data, event->json.len);
 
     frame->seq = event->seq;
+    frame->events = 1;
     frame->actor_id = event->actor_id;
     frame->event_kind = (uint8_t)event->kind;
     return frame;
@@ -47,6 +48,25 @@ struct frame *frame_create_close(uint16_t code, const char *reason)
     return create(bytes, len, NULL, 0);
 }
 
+struct frame *frame_create_run(size_t len)
+{
+    struct frame *run = mem_alloc(sizeof(*run) + len);
+
+    CHECK(len < UINT32_MAX);
+    run->refs = 1;
+    run->event_kind = EVENT_MESSAGE;
+    return run;
+}
+
+void frame_run_add(struct frame *run, const struct frame *event)
+{
+    CHECK(run->refs == 1 && (run->events == 0 || event->seq == run->seq + 1));
+    memcpy(run->bytes + run->len, event->bytes, event->len);
+    run->len += event->len;
+    run->seq = event->seq;
+    run->events++;
+}
+
 struct frame *frame_create_raw(const void *bytes, size_t len)
 {
     return create(NULL, 0, bytes, len);
@@ -56,6 +76,7 @@ struct frame *frame_stream(struct frame *frame)
 {
     struct strbuf text = STRBUF_EMPTY;
 
+    CHECK(frame->events <= 1);
     if (frame->stream != NULL)
         return frame->stream;
     if (frame->seq != 0)

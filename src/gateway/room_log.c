@@ -14,6 +14,7 @@ void room_log_init(struct room_log *log)
 
 void room_log_fini(struct room_log *log)
 {
+    room_log_turn_end(log);
     room_log_trim(log, 0);
     mem_free(log->ring);
     room_log_init(log);
@@ -46,8 +47,17 @@ uint64_t room_log_first(const struct room_log *log)
     return log->head + 1 - log->ring_count;
 }
 
+void room_log_turn_end(struct room_log *log)
+{
+    log->turn_first = 0;
+    if (log->run != NULL)
+        frame_unref(log->run);
+    log->run = NULL;
+}
+
 static enum room_log_result jump(struct room_log *log, uint64_t head)
 {
+    room_log_turn_end(log);
     room_log_trim(log, 0);
     log->head = head;
     return ROOM_LOG_GAP;
@@ -80,6 +90,10 @@ enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame
         return ROOM_LOG_OLD;
     if (frame->seq != log->head + 1)
         result = jump(log, frame->seq - 1);
+    if (log->turn_first == 0 || log->run != NULL) {
+        room_log_turn_end(log); /* what was given out already is no part of the next run */
+        log->turn_first = frame->seq;
+    }
     grow(log);
     *slot(log, log->ring_count) = frame_ref(frame);
     log->ring_count++;
@@ -95,6 +109,37 @@ struct frame *room_log_get(const struct room_log *log, uint64_t seq)
     if (seq < first || seq > log->head)
         return NULL;
     return *slot(log, (uint32_t)(seq - first));
+}
+
+/* The bytes of the events from..head; 0 if they make no run. */
+static size_t run_bytes(const struct room_log *log, uint64_t from)
+{
+    size_t bytes = 0;
+
+    for (uint64_t seq = from; seq <= log->head; seq++) {
+        const struct frame *frame = room_log_get(log, seq);
+
+        if (frame->event_kind != EVENT_MESSAGE)
+            return 0;
+        bytes += frame->len;
+    }
+    return bytes <= ROOM_LOG_RUN_BYTES_MAX ? bytes : 0;
+}
+
+struct frame *room_log_run(struct room_log *log, uint64_t seq)
+{
+    size_t bytes;
+
+    if (seq == 0 || seq != log->turn_first || seq >= log->head || seq < room_log_first(log))
+        return NULL;
+    if (log->run != NULL)
+        return log->run;
+    if (log->head - seq >= ROOM_LOG_RUN_EVENTS_MAX || (bytes = run_bytes(log, seq)) == 0)
+        return NULL;
+    log->run = frame_create_run(bytes);
+    for (; seq <= log->head; seq++)
+        frame_run_add(log->run, room_log_get(log, seq));
+    return log->run;
 }
 
 void room_log_prepend(struct room_log *log, struct frame *frame)

@@ -20,8 +20,14 @@ struct room_log {
     uint32_t ring_size;  /* a power of two, or 0 */
     uint32_t ring_first; /* index of the oldest */
     uint32_t ring_count;
-    size_t ring_bytes; /* of the frames */
+    size_t ring_bytes;   /* of the frames */
+    uint64_t turn_first; /* the first of the events that were heard in this turn; 0 for none */
+    struct frame *run;   /* those events in one piece, once somebody has asked for them */
 };
+
+/* A run has at most so many events and bytes: what is longer goes event by event. */
+#define ROOM_LOG_RUN_EVENTS_MAX 1024
+#define ROOM_LOG_RUN_BYTES_MAX  (64 * 1024)
 
 enum room_log_result {
     ROOM_LOG_OLD,      /* known already; nothing changed */
@@ -41,6 +47,12 @@ enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame
 uint64_t room_log_first(const struct room_log *log);
 /* The event with this seq, or NULL if it is not in the ring. Borrowed until the next change. */
 struct frame *room_log_get(const struct room_log *log, uint64_t seq);
+/* The events of this turn, from seq to the head, as a run (frame.h): what every member that is live
+ * has next. NULL if seq is not where they begin, if it is one alone, if not all of them are
+ * messages (which anybody may have) or if they are too long. Borrowed until the next change. */
+struct frame *room_log_run(struct room_log *log, uint64_t seq);
+/* Everyone has been given what this turn brought. */
+void room_log_turn_end(struct room_log *log);
 /* Puts an event read from the database before the ring; only first - 1 fits. Takes a reference. */
 void room_log_prepend(struct room_log *log, struct frame *frame);
 /* Drops the oldest events until the ring holds at most max_bytes. */

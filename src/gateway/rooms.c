@@ -161,12 +161,12 @@ static void end(struct subscription *sub, enum rooms_end why)
     sub->ops->ended(sub, why);
 }
 
-/* Hands one event over, or skips one that this subscriber does not want. */
+/* Hands an event or a run over, or skips one that this subscriber does not want. */
 static void deliver(struct subscription *sub, struct frame *frame)
 {
-    cursor_advance(&sub->cursor, frame->seq);
+    cursor_advance(&sub->cursor, frame);
     if (sub->all_kinds || frame->event_kind == EVENT_MESSAGE) {
-        metrics_add(METRIC_WS_FRAMES_QUEUED, 1);
+        metrics_add(METRIC_WS_FRAMES_QUEUED, frame->events);
         sub->ops->deliver(sub, frame);
     }
     if (frame->seq <= sub->head)
@@ -301,6 +301,17 @@ static void note_lag(struct subscription *sub)
     sub->lagging = true;
 }
 
+/* All that this turn has brought in one piece, if that is what is next and the subscriber takes it;
+ * else the one event. */
+static struct frame *next_run(struct subscription *sub, struct frame *event)
+{
+    struct frame *run = NULL;
+
+    if (sub->runs && sub->cursor.caught_up == 0)
+        run = room_log_run(&sub->room->log, event->seq);
+    return run != NULL ? run : event;
+}
+
 /* Gives the subscriber what it has next, until it is live, is full, or needs the database. */
 static void pump(struct rooms *rooms, struct subscription *sub)
 {
@@ -329,7 +340,7 @@ static void pump(struct rooms *rooms, struct subscription *sub)
             sub->ops->caught_up(sub, sub->cursor.next - 1);
             cursor_told(&sub->cursor);
         } else {
-            deliver(sub, frame);
+            deliver(sub, next_run(sub, frame));
         }
     }
 }
@@ -377,6 +388,7 @@ static void on_turn_end(void *context)
 
         for (uint32_t i = 0; i < room->member_count; i++)
             pump(rooms, room->members[i]);
+        room_log_turn_end(&room->log);
         deliver_ephemeral(room);
         trim_ring(rooms, room, rooms->options.ring_room_bytes);
     }

@@ -39,7 +39,7 @@ struct subscriber_ops {
     void (*ended)(struct subscription *sub, enum rooms_end why);
 };
 
-/* Embedded in its owner. The first seven are set by the owner before rooms_subscribe(). */
+/* Embedded in its owner. The first eight are set by the owner before rooms_subscribe(). */
 struct subscription {
     const struct subscriber_ops *ops;
     uint64_t user_id;
@@ -49,6 +49,7 @@ struct subscription {
     uint64_t epoch; /* that since belongs to; 0 if it was not said */
     bool has_since; /* since counts; else it starts at head */
     bool all_kinds; /* every event and note; else messages and presence only, as the original's */
+    bool runs;      /* deliver takes runs, too (frame.h) */
 
     struct room *room; /* NULL while not subscribed */
     struct cursor cursor;

@@ -16,7 +16,6 @@
 #define WHEEL_SLOTS          32
 #define PINGS_UNANSWERED_MAX 2
 #define CLOSE_WAIT_S         5
-#define QUEUE_SIZE_MIN       4
 #define IOVECS_MAX           64
 /* One turn takes at most this much from a socket: others wait for their turn, too. */
 #define READ_BYTES (64 * 1024)
@@ -38,6 +37,8 @@ struct ws_set {
     unsigned wheel_at;   /* the slot whose turn is next */
     unsigned wheel_fill; /* the slot that the next connection goes to */
     size_t count;
+    uint64_t send_calls; /* of this turn, for the metrics */
+    uint64_t bytes_sent;
     uint8_t buffer[READ_BYTES];
 };
 
@@ -78,15 +79,23 @@ static struct frame **queue_slot(struct ws_conn *conn, uint32_t index)
     return &conn->queue[(conn->queue_first + index) & (conn->queue_size - 1)];
 }
 
+static void queue_init(struct ws_conn *conn)
+{
+    conn->queue = conn->queue_few;
+    conn->queue_size = WS_QUEUE_FEW;
+    conn->queue_first = 0;
+}
+
 static void queue_push(struct ws_conn *conn, struct frame *frame)
 {
     if (conn->queue_count == conn->queue_size) {
-        uint32_t size = conn->queue_size > 0 ? conn->queue_size * 2 : QUEUE_SIZE_MIN;
+        uint32_t size = conn->queue_size * 2;
         struct frame **queue = mem_alloc_array(size, sizeof(struct frame *));
 
         for (uint32_t i = 0; i < conn->queue_count; i++)
             queue[i] = *queue_slot(conn, i);
-        mem_free(conn->queue);
+        if (conn->queue != conn->queue_few)
+            mem_free(conn->queue);
         conn->queue = queue;
         conn->queue_size = size;
         conn->queue_first = 0;
@@ -113,11 +122,10 @@ static void queue_pop(struct ws_conn *conn)
 /* An idle connection keeps no buffer. */
 static void queue_release(struct ws_conn *conn)
 {
-    if (conn->queue_count > 0)
+    if (conn->queue_count > 0 || conn->queue == conn->queue_few)
         return;
     mem_free(conn->queue);
-    conn->queue = NULL;
-    conn->queue_size = conn->queue_first = 0;
+    queue_init(conn);
 }
 
 /* The socket is done with; on_closed follows at the end of the turn. */
@@ -138,13 +146,19 @@ static void drop(struct ws_conn *conn)
     schedule_flush(conn);
 }
 
-/* Gives the kernel what is queued, as much as it takes at once; false if the socket is broken. */
-static bool write_some(struct ws_conn *conn)
+static ssize_t send_one(struct ws_conn *conn)
+{
+    const struct frame *frame = *queue_slot(conn, 0);
+
+    return send(conn->fd, frame->bytes + conn->sent, frame->len - conn->sent,
+                MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t send_many(struct ws_conn *conn)
 {
     struct iovec iov[IOVECS_MAX];
     struct msghdr message = {.msg_iov = iov};
     uint32_t skip = conn->sent;
-    ssize_t sent;
 
     for (uint32_t i = 0; i < conn->queue_count && i < IOVECS_MAX; i++) {
         struct frame *frame = *queue_slot(conn, i);
@@ -154,11 +168,18 @@ static bool write_some(struct ws_conn *conn)
         skip = 0;
         message.msg_iovlen = i + 1;
     }
-    sent = sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    metrics_add(METRIC_WS_SEND_CALLS, 1);
+    return sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Gives the kernel what is queued, as much as it takes at once; false if the socket is broken. */
+static bool write_some(struct ws_conn *conn)
+{
+    ssize_t sent = conn->queue_count == 1 ? send_one(conn) : send_many(conn);
+
+    conn->set->send_calls++;
     if (sent < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    metrics_add(METRIC_WS_BYTES_SENT, (uint64_t)sent);
+    conn->set->bytes_sent += (uint64_t)sent;
     if (conn->stream)
         conn->pings_unanswered = 0;
     conn->sent += (uint32_t)sent;
@@ -305,6 +326,15 @@ static void on_event(evutil_socket_t fd ATTR_UNUSED, short what, void *arg)
         read_some(conn);
 }
 
+static void count_sent(struct ws_set *set)
+{
+    if (set->send_calls == 0)
+        return;
+    metrics_add(METRIC_WS_SEND_CALLS, set->send_calls);
+    metrics_add(METRIC_WS_BYTES_SENT, set->bytes_sent);
+    set->send_calls = set->bytes_sent = 0;
+}
+
 /* The end of a turn: everything that was queued in it leaves in one call a socket. */
 static void on_turn_end(void *context)
 {
@@ -323,6 +353,7 @@ static void on_turn_end(void *context)
         else
             flush(conn);
     }
+    count_sent(set);
 }
 
 /* A stream answers nothing: its sign of life is that something leaves the queue, where the last
@@ -439,6 +470,7 @@ void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *
     conn->fd = fd;
     conn->state = WS_OPEN;
     conn->paused = true;
+    queue_init(conn);
     ws_message_init(&conn->message);
     event_assign(&conn->event, loop_base(set->loop), fd, EV_READ | EV_PERSIST, on_event, conn);
     list_push_back(&set->wheel[set->wheel_fill++ % WHEEL_SLOTS], &conn->wheel_node);

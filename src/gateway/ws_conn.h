@@ -45,6 +45,8 @@ struct ws_options {
     uint32_t message_max;   /* bytes; longer messages close with 1009 */
 };
 
+#define WS_QUEUE_FEW 2 /* a power of two */
+
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
 
 struct ws_conn {
@@ -54,8 +56,9 @@ struct ws_conn {
     struct list_node wheel_node; /* in a slot of the ping wheel; on the closing list when CLOSING */
     struct list_node flush_node; /* on the set's list of connections to flush */
     struct list_node pause_node; /* for the owner: on a list of paused ones */
-    struct frame **queue;        /* a circular array; NULL while nothing waits */
-    uint32_t queue_size;         /* a power of two */
+    struct frame **queue;        /* a circular array; queue_few while that is enough */
+    struct frame *queue_few[WS_QUEUE_FEW]; /* what a turn brings as a rule: no allocation */
+    uint32_t queue_size;                   /* a power of two */
     uint32_t queue_first;
     uint32_t queue_count;
     uint32_t popped;  /* frames that have left the queue, ever (wraps): numbers its places */

@@ -9,7 +9,7 @@ passed=0
 failed=0
 PATH=$PATH:/usr/sbin
 
-sources=$(find src tests -name node_modules -prune -o -name '*.[ch]' -print)
+sources=$(find src tests bench -name node_modules -prune -o -name '*.[ch]' -print)
 scripts=$(find deploy tests db .ci -name node_modules -prune -o -name '*.sh' -print 2>/dev/null)
 
 # check NAME TOOL COMMAND...

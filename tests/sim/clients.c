@@ -25,6 +25,7 @@ struct client {
     uint64_t log_head;          /* as it was seen last */
 };
 
+unsigned long long sim_runs;
 static struct client clients[CLIENTS_MAX];
 
 static unsigned number(struct subscription *sub)
@@ -46,26 +47,43 @@ static bool on_full(struct subscription *sub, bool behind)
     return of_sub(sub)->was_full;
 }
 
-static void on_deliver(struct subscription *sub, struct frame *frame)
+/* One event, somewhere in the bytes from *from on; moves *from behind its text. */
+static void take_event(struct subscription *sub, uint64_t seq, const struct frame *frame,
+                       const uint8_t **from)
 {
     struct client *client = of_sub(sub);
-    const struct sim_row *row = sim_db_row(client->room_id, frame->seq);
+    const struct sim_row *row = sim_db_row(client->room_id, seq);
+    const uint8_t *end = frame->bytes + frame->len;
+    const uint8_t *found;
     char text[40];
 
     sim_trace("c%u gets %llu:%llu", number(sub), (unsigned long long)client->room_id,
-              (unsigned long long)frame->seq);
-    if (!client->started)
-        sim_fail("c%u gets an event before it is subscribed", number(sub));
+              (unsigned long long)seq);
     if (row == NULL)
-        sim_fail("c%u gets %llu, which is not committed", number(sub),
-                 (unsigned long long)frame->seq);
-    if (frame->seq != client->next)
-        sim_fail("c%u gets %llu instead of %llu", number(sub), (unsigned long long)frame->seq,
+        sim_fail("c%u gets %llu, which is not committed", number(sub), (unsigned long long)seq);
+    if (seq != client->next)
+        sim_fail("c%u gets %llu instead of %llu", number(sub), (unsigned long long)seq,
                  (unsigned long long)client->next);
     snprintf(text, sizeof(text), "\"text\":\"%s\"", row->body);
-    if (memmem(frame->bytes, frame->len, text, strlen(text)) == NULL)
+    found = memmem(*from, (size_t)(end - *from), text, strlen(text));
+    if (found == NULL)
         sim_fail("c%u gets another text than %s", number(sub), row->body);
+    *from = found + strlen(text);
     client->next++;
+}
+
+static void on_deliver(struct subscription *sub, struct frame *frame)
+{
+    struct client *client = of_sub(sub);
+    const uint8_t *from = frame->bytes;
+
+    if (!client->started)
+        sim_fail("c%u gets an event before it is subscribed", number(sub));
+    if (frame->events != 1 && !sub->runs)
+        sim_fail("c%u gets a run of %u events and takes none", number(sub), frame->events);
+    for (uint64_t seq = frame->seq - frame->events + 1; seq <= frame->seq; seq++)
+        take_event(sub, seq, frame, &from);
+    sim_runs += frame->events > 1;
     client->capacity--;
 }
 
@@ -136,6 +154,7 @@ static void connect_client(struct client *client, bool resume)
     client->sub.head = sim_db_head(client->room_id);
     client->sub.has_since = client->next > 0 && (resume || sim_percent(80));
     client->sub.all_kinds = sim_percent(80);
+    client->sub.runs = sim_percent(80);
     client->sub.since = client->next > 0 ? client->next - 1 : 0;
     if (!resume && sim_percent(8)) {
         client->sub.has_since = true;

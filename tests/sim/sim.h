@@ -73,6 +73,9 @@ void sim_play(uint64_t seed, bool trace);
 const struct sim_faults *sim_faults_of(unsigned index);
 unsigned sim_faults_count(void);
 
+/* Runs (gateway/frame.h) that clients got, over all schedules. */
+extern unsigned long long sim_runs;
+
 /* ---- seams.c ----------------------------------------------------------------------------------*/
 
 /* Forgets every allocation of the schedule before. */

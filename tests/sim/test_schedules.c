@@ -84,7 +84,9 @@ static void tell_counters(bool must_be_met)
     for (size_t i = 0; i < ARRAY_LEN(of); i++)
         printf("%s %llu %s", i > 0 ? "," : "",
                (unsigned long long)metrics_current->values[of[i].metric], of[i].what);
-    printf("\n");
+    printf(", %llu runs among them\n", sim_runs);
+    if (must_be_met && sim_runs == 0)
+        sim_fail("there were no runs");
 }
 
 static uint64_t number_of(const char *name, uint64_t otherwise)

@@ -39,6 +39,14 @@ static void make_log(struct room_log *log, uint64_t head, uint64_t count)
         hear(log, seq);
 }
 
+static void advance(struct cursor *cursor, uint64_t seq)
+{
+    struct frame *frame = frame_of(seq);
+
+    cursor_advance(cursor, frame);
+    frame_unref(frame);
+}
+
 static void expect_event(const struct cursor *cursor, const struct room_log *log, uint64_t seq)
 {
     struct frame *frame = NULL;
@@ -133,16 +141,16 @@ static void test_live(void **unused)
     hear(&log, 11);
     expect_event(&cursor, &log, 11);
     expect_event(&cursor, &log, 11); /* until it has been delivered */
-    cursor_advance(&cursor, 11);
+    advance(&cursor, 11);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_LIVE);
     room_log_on_head(&log, 13, EPOCH); /* 12 and 13 were lost */
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_READ_LOG);
     hear(&log, 14);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_READ_LOG);
-    cursor_advance(&cursor, 12);
-    cursor_advance(&cursor, 13);
+    advance(&cursor, 12);
+    advance(&cursor, 13);
     expect_event(&cursor, &log, 14);
-    cursor_advance(&cursor, 14);
+    advance(&cursor, 14);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_LIVE); /* and never "caught up" */
     room_log_fini(&log);
 }
@@ -177,15 +185,15 @@ static void test_caught_up_once(void **unused)
     make_log(&log, 10, 3);
     assert_int_equal(cursor_start_since(&cursor, &log, 10, 8, EPOCH), CURSOR_RESUMED);
     expect_event(&cursor, &log, 9);
-    cursor_advance(&cursor, 9);
+    advance(&cursor, 9);
     hear(&log, 11); /* comes after "caught up", which names 10 */
     expect_event(&cursor, &log, 10);
-    cursor_advance(&cursor, 10);
+    advance(&cursor, 10);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_CAUGHT_UP);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_CAUGHT_UP);
     cursor_told(&cursor);
     expect_event(&cursor, &log, 11);
-    cursor_advance(&cursor, 11);
+    advance(&cursor, 11);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_LIVE);
     room_log_fini(&log);
 }
@@ -204,11 +212,11 @@ static void test_caught_up_when_the_log_comes(void **unused)
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_LIVE);
     hear(&log, 9);
     expect_event(&cursor, &log, 9);
-    cursor_advance(&cursor, 9);
+    advance(&cursor, 9);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_LIVE);
     room_log_on_head(&log, 10, EPOCH);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_READ_LOG);
-    cursor_advance(&cursor, 10);
+    advance(&cursor, 10);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_CAUGHT_UP);
     room_log_fini(&log);
 }
@@ -230,7 +238,7 @@ static void deliver(struct subscriber *sub, const struct room_log *log, unsigned
         case CURSOR_READ_LOG: /* the database gives the next one */
             assert_true(frame == NULL || frame->seq == sub->last + 1);
             assert_true(sub->last + 1 <= log->head);
-            cursor_advance(&sub->cursor, sub->last + 1);
+            advance(&sub->cursor, sub->last + 1);
             sub->last++;
             break;
         case CURSOR_CAUGHT_UP:

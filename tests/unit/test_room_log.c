@@ -281,6 +281,111 @@ static void test_references(void **unused)
     frame_unref(frame);
 }
 
+static void assert_run(struct room_log *log, uint64_t from, const char *bytes)
+{
+    struct frame *run = room_log_run(log, from);
+
+    assert_non_null(run);
+    assert_true(run->seq == log->head);
+    assert_int_equal(run->events, log->head - from + 1);
+    assert_int_equal(run->event_kind, EVENT_MESSAGE);
+    assert_int_equal(run->len, strlen(bytes));
+    assert_memory_equal(run->bytes, bytes, run->len);
+    assert_ptr_equal(room_log_run(log, from), run);
+}
+
+/* What a turn has brought is one piece for everybody, and what was given out is in no later one. */
+static void test_runs(void **unused)
+{
+    struct room_log log;
+    struct frame *kept;
+
+    (void)unused;
+    room_log_init(&log);
+    room_log_on_head(&log, 9, EPOCH);
+    assert_null(room_log_run(&log, 0));
+    hear(&log, 10);
+    assert_null(room_log_run(&log, 10)); /* one event is its own frame */
+    hear(&log, 11);
+    assert_null(room_log_run(&log, 9));
+    assert_null(room_log_run(&log, 11)); /* not where the turn began */
+    assert_null(room_log_run(&log, 12));
+    assert_run(&log, 10, "\x81\x02{}\x81\x02{}");
+    kept = frame_ref(room_log_run(&log, 10));
+    hear(&log, 12);
+    assert_null(room_log_run(&log, 10)); /* who has the first run goes on behind it */
+    hear(&log, 13);
+    assert_run(&log, 12, "\x81\x02{}\x81\x02{}");
+    room_log_turn_end(&log);
+    assert_null(room_log_run(&log, 12));
+    assert_int_equal(kept->refs, 1);
+    assert_true(kept->seq == 11);
+    frame_unref(kept);
+    hear(&log, 14);
+    hear(&log, 15);
+    assert_run(&log, 14, "\x81\x02{}\x81\x02{}");
+    room_log_fini(&log);
+}
+
+/* A run never promises what is not in the ring: after a jump it begins anew. */
+static void test_runs_and_gaps(void **unused)
+{
+    struct room_log log;
+
+    (void)unused;
+    room_log_init(&log);
+    room_log_on_head(&log, 9, EPOCH);
+    hear(&log, 10);
+    hear(&log, 11);
+    assert_int_equal(hear(&log, 14), ROOM_LOG_GAP);
+    assert_null(room_log_run(&log, 10));
+    hear(&log, 15);
+    assert_run(&log, 14, "\x81\x02{}\x81\x02{}");
+    room_log_on_head(&log, 20, EPOCH);
+    assert_null(room_log_run(&log, 14));
+    assert_null(room_log_run(&log, 21));
+    hear(&log, 21);
+    hear(&log, 22);
+    room_log_trim(&log, 4);
+    assert_null(room_log_run(&log, 21));
+    room_log_fini(&log);
+}
+
+/* Only messages are everybody's; and what is long goes event by event. */
+static void test_no_run(void **unused)
+{
+    struct bus_event left = {7, 11, EVENT_MEMBER_LEFT, 3, 0, {(const uint8_t *)"{}", 2}};
+    struct frame *frame = frame_create_event(&left);
+    struct room_log log;
+    char *json = mem_alloc(ROOM_LOG_RUN_BYTES_MAX / 2);
+
+    (void)unused;
+    room_log_init(&log);
+    room_log_on_head(&log, 9, EPOCH);
+    hear(&log, 10);
+    room_log_on_event(&log, frame);
+    frame_unref(frame);
+    assert_null(room_log_run(&log, 10));
+    room_log_turn_end(&log);
+    memset(json, ' ', ROOM_LOG_RUN_BYTES_MAX / 2 - 1);
+    for (uint64_t seq = 12; seq <= 13; seq++) {
+        frame = frame_of(seq, json);
+        room_log_on_event(&log, frame);
+        frame_unref(frame);
+    }
+    assert_null(room_log_run(&log, 12));
+    room_log_turn_end(&log);
+    for (uint64_t seq = 14; seq < 14 + ROOM_LOG_RUN_EVENTS_MAX; seq++)
+        hear(&log, seq);
+    assert_int_equal(room_log_run(&log, 14)->events, ROOM_LOG_RUN_EVENTS_MAX);
+    room_log_turn_end(&log);
+    for (uint64_t seq = log.head + 1, end = seq + ROOM_LOG_RUN_EVENTS_MAX; seq <= end; seq++)
+        hear(&log, seq);
+    assert_null(room_log_run(&log, log.head - ROOM_LOG_RUN_EVENTS_MAX));
+    room_log_fini(&log);
+    mem_free(json);
+}
+
 /* The plain model: first and head, and the rules in words of the header. */
 struct model {
     uint64_t first, head, epoch;
@@ -361,9 +466,11 @@ static void test_against_a_model(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_log),    cmocka_unit_test(test_scenarios),
-        cmocka_unit_test(test_long_ring),  cmocka_unit_test(test_trim_by_bytes),
-        cmocka_unit_test(test_references), cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_new_log),         cmocka_unit_test(test_scenarios),
+        cmocka_unit_test(test_long_ring),       cmocka_unit_test(test_trim_by_bytes),
+        cmocka_unit_test(test_references),      cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_runs_and_gaps),   cmocka_unit_test(test_no_run),
+        cmocka_unit_test(test_against_a_model),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
