@@ -294,10 +294,12 @@ static bool check_brokers(const char *value)
 
 static bool check_all(const struct settings *settings)
 {
-    enum log_level level;
+    char error[160];
 
-    if (!log_level_parse(settings->log_level, &level))
-        return bad("LOG_LEVEL", settings->log_level, "debug, info, warn or error is needed");
+    if (!log_usable(settings->log_level, "logfmt", error, sizeof(error)))
+        return bad("LOG_LEVEL", settings->log_level, error);
+    if (!log_usable("info", settings->log_format, error, sizeof(error)))
+        return bad("LOG_FORMAT", settings->log_format, error);
     if (!check_address("LISTEN", settings->listen))
         return false;
     if (settings->admin_listen[0] != '\0' && !check_address("ADMIN_LISTEN", settings->admin_listen))

@@ -6,6 +6,7 @@
  *
  * Exit status: 0 done, 1 it failed (the reason is on stderr), 2 the words are off.
  */
+#include "common/check.h"
 #include "common/db.h"
 #include "common/log.h"
 #include "common/schema.h"
@@ -66,13 +67,14 @@ static int usage(FILE *out, int status)
 static int run(int (*command)(const struct settings *settings), int argc, char **argv)
 {
     struct settings settings;
-    enum log_level level;
+    char error[160];
     int status = 0;
 
     switch (settings_load(&settings, SETTINGS_CTL, argc, argv)) {
     case SETTINGS_RUN:
-        if (log_level_parse(settings.log_level, &level))
-            log_init("banterctl", level);
+        log_init("banterctl", LOG_INFO);
+        if (!log_set(settings.log_level, settings.log_format, error, sizeof(error)))
+            fatal("%s", error); /* the settings have checked it */
         db_library_init();
         status = command(&settings);
         db_thread_fini();

@@ -19,13 +19,11 @@ int admin_process_run(const struct settings *settings, struct metrics_slot *slot
     struct loop *loop = loop_create();
     struct loop_watch *on_term = loop_signal_create(loop, SIGTERM, on_signal, loop);
     struct loop_watch *on_int = loop_signal_create(loop, SIGINT, on_signal, loop);
-    enum log_level level = LOG_INFO;
     const struct admin_options options = {
         .program = "gateway", .address = settings->admin_listen, .slots = slots, .count = count};
     struct admin *admin;
 
-    if (log_level_parse(settings->log_level, &level))
-        log_init("gateway.admin", level);
+    log_name("gateway.admin");
     metrics_use(&slots[own], "admin");
     routes_name(metrics_name_route);
     loop_signals_unblock();

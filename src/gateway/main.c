@@ -1,6 +1,7 @@
 /*
  * banter-gateway: terminates clients. See docs/ARCHITECTURE.md.
  */
+#include "common/check.h"
 #include "common/log.h"
 #include "common/settings.h"
 #include "gateway/master.h"
@@ -9,13 +10,14 @@
 int main(int argc, char **argv)
 {
     struct settings settings;
-    enum log_level level = LOG_INFO;
+    char error[160];
     int status = 0;
 
     switch (settings_load(&settings, SETTINGS_GATEWAY, argc, argv)) {
     case SETTINGS_RUN:
-        if (log_level_parse(settings.log_level, &level))
-            log_init("gateway", level);
+        log_init("gateway", LOG_INFO);
+        if (!log_set(settings.log_level, settings.log_format, error, sizeof(error)))
+            fatal("%s", error); /* the settings have checked it */
         status = master_run(&settings);
         break;
     case SETTINGS_EXIT_OK:

@@ -289,12 +289,9 @@ int worker_run(const struct inherit *inherit)
 {
     struct worker *worker = mem_alloc(sizeof(*worker));
     char name[32];
-    enum log_level level = LOG_INFO;
 
     snprintf(name, sizeof(name), "gateway.w%u", inherit->index);
-    if (!log_level_parse(inherit->settings->log_level, &level))
-        level = LOG_INFO; /* the settings have checked it */
-    log_init(name, level);
+    log_name(name);
     metrics_use(inherit->metrics, strchr(name, '.') + 1);
     init(worker, inherit);
     loop_signals_unblock();

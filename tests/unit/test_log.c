@@ -220,6 +220,122 @@ static void test_limit(void **unused)
     assert_true(suppressed > 0);
 }
 
+/* A level is a module's own, or that of all others; what cannot be used changes nothing. */
+static void test_modules(void **unused)
+{
+    static const struct {
+        const char *levels;
+        const char *event;
+        enum log_level least;
+    } cases[] = {
+        {"info", "db.slow", LOG_INFO},
+        {"info,db=debug", "db.slow", LOG_DEBUG},
+        {"info,db=debug", "dbx.slow", LOG_INFO},
+        {"info,db=debug", "d.slow", LOG_INFO},
+        {"info,db=debug", "db", LOG_DEBUG},
+        {"warn,db=error,http=debug", "http.request", LOG_DEBUG},
+        {"warn,db=error,http=debug", "db.slow", LOG_ERROR},
+        {"warn,db=error,http=debug", "bus.slow", LOG_WARN},
+        {"http=debug", "bus.slow", LOG_INFO},
+        {"db=debug,error", "bus.slow", LOG_ERROR},
+    };
+    static const char *const bad[] = {
+        "",     "loud",     "info,",        "info,db",      "info,=warn",
+        "db=x", "d b=info", "info,DB=warn", "info;db=warn", "a_module_of_a_long_name=info"};
+    char error[160];
+    char text[4096];
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_true(log_set(cases[i].levels, "logfmt", error, sizeof(error)));
+        for (int level = LOG_DEBUG; level <= LOG_ERROR; level++) {
+            log_write((enum log_level)level, cases[i].event, "a=1");
+            assert_int_equal(take(text, sizeof(text)) > 0, level >= (int)cases[i].least);
+        }
+    }
+    assert_true(log_set("error", "logfmt", error, sizeof(error)));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        error[0] = '\0';
+        assert_false(log_set(bad[i], "logfmt", error, sizeof(error)));
+        assert_false(log_usable(bad[i], "logfmt", error, sizeof(error)));
+        assert_true(strlen(error) > 20);
+    }
+    assert_false(log_set("debug", "xml", error, sizeof(error)));
+    assert_string_equal(error, "\"xml\" is no format; logfmt or json is needed");
+    log_warn("a.b", "a=1");
+    assert_int_equal(take(text, sizeof(text)), 0);
+}
+
+static const struct {
+    const char *pairs;
+    const char *json;
+} jsons[] = {
+    {"a=1", ",\"a\":1"},
+    {"a=-12.50 b=0 c=007 d=1e5 e=12345678901234567890 f=- g=1. h=.5",
+     ",\"a\":-12.50,\"b\":0,\"c\":\"007\",\"d\":\"1e5\",\"e\":\"12345678901234567890\",\"f\":\"-\","
+     "\"g\":\"1.\",\"h\":\".5\""},
+    {"listen=0.0.0.0:8000 id=00ff", ",\"listen\":\"0.0.0.0:8000\",\"id\":\"00ff\""},
+    {"reason=\"still there\" x=", ",\"reason\":\"still there\",\"x\":\"\""},
+    {"n=\"12\"", ",\"n\":\"12\""},
+    {"a=\"q\\\"b\\\\c\\x0ad\" b=2", ",\"a\":\"q\\\"b\\\\c\\u000ad\",\"b\":2"},
+    {"a=\"x\",\"injected\":\"y\"", ",\"a\":\"x\",\",\\\"injected\\\":\\\"y\\\"\":true"},
+    {"a=x\"y\\z", ",\"a\":\"x\\\"y\\\\z\""},
+    {"a=\"cut off", ",\"a\":\"cut off\""},
+    {"a=\"cut \\", ",\"a\":\"cut \\\\\""},
+    {"word a=1", ",\"word\":true,\"a\":1"},
+    {"a=gr\xc3\xbc\xc3\x9f b=\"\xf0\x9f\x98\x80\"",
+     ",\"a\":\"gr\xc3\xbc\xc3\x9f\",\"b\":\"\xf0\x9f\x98\x80\""},
+    {"a=\xff b=\xed\xa0\x80 c=\xc3",
+     ",\"a\":\"\xef\xbf\xbd\",\"b\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\","
+     "\"c\":\"\xef\xbf\xbd\""},
+    {"a=\x01", ",\"a\":\"\\u0001\""},
+};
+
+static void test_json(void **unused)
+{
+    char error[160];
+    char text[4096];
+    char expected[1024];
+
+    (void)unused;
+    log_name("gateway.w1");
+    assert_true(log_set("info", "json", error, sizeof(error)));
+    for (size_t i = 0; i < ARRAY_LEN(jsons); i++) {
+        log_warn("a.b", "%s", jsons[i].pairs);
+        take(text, sizeof(text));
+        snprintf(expected, sizeof(expected),
+                 "\",\"level\":\"warn\",\"process\":\"gateway.w1\",\"event\":\"a.b\"%s}\n",
+                 jsons[i].json);
+        assert_memory_equal(text, "{\"time\":\"2", 10);
+        assert_string_equal(text + 36, expected);
+    }
+    assert_true(log_set("info", "logfmt", error, sizeof(error)));
+}
+
+/* However long and whatever is in it: one line, ended, and no overrun. */
+static void test_long_json(void **unused)
+{
+    static const char *const pieces[] = {"a ", "\x01", "\xff", "= ", "a=\"\\x01\" ", "\"", "\\"};
+    char error[160];
+    char text[32768];
+    char value[4001];
+
+    (void)unused;
+    assert_true(log_set("info", "json", error, sizeof(error)));
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        size_t len = 0;
+        size_t written;
+
+        while (len + strlen(pieces[i]) < sizeof(value))
+            len += (size_t)snprintf(value + len, sizeof(value) - len, "%s", pieces[i]);
+        log_info("a.b", "%s", value);
+        written = take(text, sizeof(text));
+        assert_memory_equal(text + written - 2, "}\n", 2);
+        assert_ptr_equal(memchr(text, '\n', written), text + written - 1);
+    }
+    assert_true(log_set("info", "logfmt", error, sizeof(error)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +344,9 @@ int main(void)
         cmocka_unit_test(test_level_names),
         cmocka_unit_test_setup_teardown(test_long_lines, begin_capture, end_capture),
         cmocka_unit_test_setup_teardown(test_long_process_name, begin_capture, end_capture),
+        cmocka_unit_test_setup_teardown(test_modules, begin_capture, end_capture),
+        cmocka_unit_test_setup_teardown(test_json, begin_capture, end_capture),
+        cmocka_unit_test_setup_teardown(test_long_json, begin_capture, end_capture),
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_every_byte_quoted),
         cmocka_unit_test(test_cut_quotes),
