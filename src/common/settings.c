@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/networks.h"
 #include "common/version.h"
 
 #include <ctype.h>
@@ -292,6 +293,17 @@ static bool check_brokers(const char *value)
                        "tcp://host:port or ipc:///path is needed, several with commas between");
 }
 
+static bool check_trusted_proxies(const char *value)
+{
+    struct networks networks;
+    char why[128];
+
+    if (!networks_parse(value, &networks, why, sizeof(why)))
+        return bad("TRUSTED_PROXIES", value, why);
+    networks_fini(&networks);
+    return true;
+}
+
 static bool check_all(const struct settings *settings)
 {
     char error[160];
@@ -303,6 +315,10 @@ static bool check_all(const struct settings *settings)
     if (!check_address("LISTEN", settings->listen))
         return false;
     if (settings->admin_listen[0] != '\0' && !check_address("ADMIN_LISTEN", settings->admin_listen))
+        return false;
+    if (settings->proxy_listen[0] != '\0' && !check_address("PROXY_LISTEN", settings->proxy_listen))
+        return false;
+    if (!check_trusted_proxies(settings->trusted_proxies))
         return false;
     if (!bus_address_valid(settings->broker_listen))
         return bad("BROKER_LISTEN", settings->broker_listen,

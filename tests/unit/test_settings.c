@@ -1,4 +1,4 @@
-// needs: common/bus_sock common/loop common/log common/clock common/mem common/check
+// needs: common/bus_sock common/loop common/log common/clock common/mem common/check common/networks
 /* settings: where a value comes from, which one wins, and what is said of one that does not do. */
 #include "common/settings.h"
 
@@ -253,6 +253,21 @@ static const struct {
      {{"BANTER_ADMIN_LISTEN", ":9100"}},
      {NULL},
      {"BANTER_ADMIN_LISTEN"}},
+    {"a second port without a host",
+     SETTINGS_GATEWAY,
+     {{"BANTER_PROXY_LISTEN", ":8001"}},
+     {NULL},
+     {"BANTER_PROXY_LISTEN: \":8001\"", "host:port"}},
+    {"a balancer by name",
+     SETTINGS_GATEWAY,
+     {{"BANTER_TRUSTED_PROXIES", "10.0.0.0/8, balancer"}},
+     {NULL},
+     {"BANTER_TRUSTED_PROXIES: \"10.0.0.0/8, balancer\"", "a network as 10.0.0.0/8"}},
+    {"a network with bits behind its prefix",
+     SETTINGS_GATEWAY,
+     {{"BANTER_TRUSTED_PROXIES", "10.0.0.1/8"}},
+     {NULL},
+     {"BANTER_TRUSTED_PROXIES", "behind the prefix"}},
     {"a broker by name only",
      SETTINGS_GATEWAY,
      {{"BANTER_BROKERS", "broker:5555"}},
