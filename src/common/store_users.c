@@ -161,23 +161,27 @@ enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA
     return err;
 }
 
+void store_session_read(struct db *db, struct store_session *session_out)
+{
+    session_out->user_id = db_col_u64(db, 0);
+    session_out->expires_at_us = db_col_u64(db, 1);
+    copy_text(session_out->username, sizeof(session_out->username), db_col_bytes(db, 2));
+}
+
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out)
 {
     enum err err =
         DB_RUN(db,
-               "SELECT s.user_id, s.expires_at_us, u.username FROM sessions s "
-               "JOIN users u ON u.id = s.user_id "
-               "WHERE s.token_hash = ? AND s.expires_at_us > ? AND u.deleted_at_us IS NULL",
+               "SELECT " STORE_SESSION_COLUMNS " FROM sessions s "
+               "JOIN users u ON u.id = s.user_id WHERE " STORE_SESSION_LIVE,
                from_token(token_hash), db_u64(clock_wall_us()));
 
     if (err != ERR_NONE)
         return err;
     if (!db_next(db))
         return ERR_NO_ROW;
-    session_out->user_id = db_col_u64(db, 0);
-    session_out->expires_at_us = db_col_u64(db, 1);
-    copy_text(session_out->username, sizeof(session_out->username), db_col_bytes(db, 2));
+    store_session_read(db, session_out);
     return ERR_NONE;
 }
 

@@ -39,6 +39,13 @@ enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA
 /* ERR_NO_ROW for one that is unknown or expired, or whose user is gone. */
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out) ATTR_MUSTCHECK;
+/* For statements that find a session among other things: its columns, the first of the result, and
+ * what makes it live; s are the sessions, u the users. Two placeholders: the token's hash and now.
+ */
+#define STORE_SESSION_COLUMNS      "s.user_id, s.expires_at_us, u.username"
+#define STORE_SESSION_COLUMN_COUNT 3
+#define STORE_SESSION_LIVE         "s.token_hash = ? AND s.expires_at_us > ? AND u.deleted_at_us IS NULL"
+void store_session_read(struct db *db, struct store_session *session_out);
 /* ERR_NONE also when there is none. */
 enum err store_session_delete(struct db *db,
                               const uint8_t token_hash[DIGEST_SHA256_SIZE]) ATTR_MUSTCHECK;

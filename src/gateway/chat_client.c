@@ -6,8 +6,8 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/settings.h"
+#include "common/store_admission.h"
 #include "common/store_log.h"
-#include "common/store_rooms.h"
 #include "gateway/bus_link.h"
 #include "gateway/chat_commands.h"
 
@@ -254,25 +254,27 @@ void chat_client_turn_end(void *context)
 
 /* ---- admission ---- */
 
+static enum err no_row_is_no_token(enum err err)
+{
+    return err == ERR_NO_ROW ? ERR_INVALID_TOKEN : err;
+}
+
 static void run_admission(struct pool_job *job, struct db *db)
 {
     struct admission *admission = CONTAINER_OF(job, struct admission, job);
     uint64_t room_id = admission->request.room_id;
 
-    admission->err = ERR_NONE;
-    if (admission->check_session) {
-        admission->err = store_session_find(db, admission->token_hash, &admission->session);
-        admission->user_id = admission->session.user_id;
-        if (admission->err == ERR_NO_ROW)
-            admission->err = ERR_INVALID_TOKEN;
-        if (admission->err == ERR_NONE && !admission->check_room) /* for the hello */
+    if (admission->check_session && admission->check_room) {
+        admission->err = no_row_is_no_token(store_admit_session(
+            db, admission->token_hash, room_id, &admission->session, &admission->head));
+    } else if (admission->check_session) {
+        admission->err =
+            no_row_is_no_token(store_session_find(db, admission->token_hash, &admission->session));
+        if (admission->err == ERR_NONE) /* for the hello */
             admission->err = store_log_epoch(db, &admission->epoch);
+    } else {
+        admission->err = store_admit_user(db, admission->user_id, room_id, &admission->head);
     }
-    /* The head first: whatever changes the membership after the check has a seq above it. */
-    if (admission->err == ERR_NONE && admission->check_room)
-        admission->err = store_log_head(db, room_id, &admission->head);
-    if (admission->err == ERR_NONE && admission->check_room)
-        admission->err = store_room_check_member(db, room_id, admission->user_id);
 }
 
 static void refuse(struct chat_client *client, enum err err)

@@ -3,8 +3,7 @@
  * that cannot open a WebSocket. id: is the seq, so that Last-Event-ID resumes by itself.
  */
 #include "common/mem.h"
-#include "common/store_log.h"
-#include "common/store_rooms.h"
+#include "common/store_admission.h"
 #include "gateway/chat_client.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
@@ -51,11 +50,8 @@ enum err event_stream_prepare(struct request *request)
 enum err event_stream_query(struct request *request, struct db *db)
 {
     struct stream_request *stream = request->state;
-    /* The head first: see chat_client.c. */
-    enum err err = store_log_head(db, request->room_id, &stream->head);
 
-    return err == ERR_NONE ? store_room_check_member(db, request->room_id, request->session.user_id)
-                           : err;
+    return store_admit_user(db, request->session.user_id, request->room_id, &stream->head);
 }
 
 void event_stream_finish(struct request *request)

@@ -1,0 +1,156 @@
+// needs: common/store_admission common/store_users common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
+
+/* Who may hear a room, and from where on: one statement, whatever the log's length. */
+#include "common/schema.h"
+#include "common/store_admission.h"
+#include "database.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define DATABASE   "banter_test_store_admission"
+#define ANNA       1
+#define BERT       2
+#define ROOM       5
+#define REMOVED    6
+#define EMPTY_ROOM 7
+#define EVENTS     5000
+
+static char *url;
+static const uint8_t annas[DIGEST_SHA256_SIZE] = {1};
+static const uint8_t berts[DIGEST_SHA256_SIZE] = {2};
+
+static int make_schema(void **state)
+{
+    char error[512] = "";
+    struct db *db;
+
+    database_make(DATABASE);
+    if (schema_migrate(url, error, sizeof(error)) != ERR_NONE)
+        fail_msg("%s", error);
+    db = database_connect(url);
+    database_script(
+        db, "SET max_recursive_iterations = 10000;"
+            "INSERT INTO users (id, username, created_at_us) VALUES (1, 'Anna', 1), (2, 'Bert', 1);"
+            "INSERT INTO rooms (id, name, creator_id, member_count, create_key, created_at_us, "
+            "removed_at_us) VALUES (5, 'a', 1, 1, 'a', 1, NULL), (6, 'b', 1, 1, 'b', 1, 9), "
+            "(7, 'c', 1, 1, 'c', 1, NULL);"
+            "INSERT INTO room_members (room_id, user_id, joined_seq) "
+            "VALUES (5, 1, 1), (6, 1, 1), (7, 1, 1);"
+            "INSERT INTO events (room_id, seq, kind, actor_id, created_at_us, dedupe_key) "
+            "WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < 5000) "
+            "SELECT 5, seq, 1, 1, 1, UNHEX(LPAD(HEX(seq), 32, '0')) FROM n");
+    assert_int_equal(database_number(db, "SELECT COUNT(*) FROM events"), EVENTS);
+    assert_int_equal(store_session_create(db, annas, ANNA, 600), ERR_NONE);
+    assert_int_equal(store_session_create(db, berts, BERT, 600), ERR_NONE);
+    *state = db;
+    return 0;
+}
+
+static int drop_schema(void **state)
+{
+    struct db *db = *state;
+
+    db_destroy(&db);
+    database_drop(DATABASE);
+    return 0;
+}
+
+static void test_a_member(void **state)
+{
+    struct store_session session;
+    uint64_t head = 0;
+
+    assert_int_equal(store_admit_session(*state, annas, ROOM, &session, &head), ERR_NONE);
+    assert_true(head == EVENTS);
+    assert_true(session.user_id == ANNA);
+    assert_string_equal(session.username, "Anna");
+    assert_true(session.expires_at_us > 0);
+    head = 0;
+    assert_int_equal(store_admit_user(*state, ANNA, ROOM, &head), ERR_NONE);
+    assert_true(head == EVENTS);
+}
+
+static void test_an_empty_log(void **state)
+{
+    struct store_session session;
+    uint64_t head = 99;
+
+    assert_int_equal(store_admit_session(*state, annas, EMPTY_ROOM, &session, &head), ERR_NONE);
+    assert_true(head == 0);
+    head = 99;
+    assert_int_equal(store_admit_user(*state, ANNA, EMPTY_ROOM, &head), ERR_NONE);
+    assert_true(head == 0);
+}
+
+static void test_others(void **state)
+{
+    static const uint8_t nobodys[DIGEST_SHA256_SIZE] = {3};
+    struct store_session session;
+    uint64_t head = 0;
+
+    assert_int_equal(store_admit_session(*state, nobodys, ROOM, &session, &head), ERR_NO_ROW);
+    assert_int_equal(store_admit_session(*state, berts, ROOM, &session, &head), ERR_NOT_A_MEMBER);
+    assert_true(session.user_id == BERT);
+    assert_int_equal(store_admit_session(*state, annas, REMOVED, &session, &head),
+                     ERR_ROOM_NOT_FOUND);
+    assert_int_equal(store_admit_session(*state, annas, 12345, &session, &head),
+                     ERR_ROOM_NOT_FOUND);
+    assert_int_equal(store_admit_user(*state, BERT, ROOM, &head), ERR_NOT_A_MEMBER);
+    assert_int_equal(store_admit_user(*state, ANNA, REMOVED, &head), ERR_ROOM_NOT_FOUND);
+    assert_int_equal(store_admit_user(*state, ANNA, 12345, &head), ERR_ROOM_NOT_FOUND);
+}
+
+static uint64_t rows_walked(struct db *db)
+{
+    return database_number(
+        db, "SELECT CAST(SUM(VARIABLE_VALUE) AS UNSIGNED) FROM information_schema.SESSION_STATUS "
+            "WHERE VARIABLE_NAME IN ('HANDLER_READ_NEXT', 'HANDLER_READ_PREV')");
+}
+
+/* The head is the end of an index; a plan that walks the log would be slow in long rooms only. */
+static void test_a_long_log_costs_nothing(void **state)
+{
+    struct store_session session;
+    uint64_t head, before = rows_walked(*state);
+
+    assert_int_equal(store_admit_session(*state, annas, ROOM, &session, &head), ERR_NONE);
+    assert_int_equal(store_admit_user(*state, ANNA, ROOM, &head), ERR_NONE);
+    assert_true(rows_walked(*state) - before < 100);
+}
+
+static void test_after_the_session(void **state)
+{
+    struct store_session session;
+    uint64_t head;
+
+    assert_int_equal(store_user_delete(*state, ANNA), ERR_NONE);
+    assert_int_equal(store_admit_session(*state, annas, ROOM, &session, &head), ERR_NO_ROW);
+    assert_int_equal(store_session_delete(*state, berts), ERR_NONE);
+    assert_int_equal(store_admit_session(*state, berts, ROOM, &session, &head), ERR_NO_ROW);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_member),
+        cmocka_unit_test(test_an_empty_log),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_a_long_log_costs_nothing),
+        cmocka_unit_test(test_after_the_session),
+    };
+    int failed;
+
+    if (getenv("BANTER_TEST_DATABASE_URL") == NULL) {
+        print_message("skipped: BANTER_TEST_DATABASE_URL is not set\n");
+        return 0;
+    }
+    db_library_init();
+    url = database_url_of(DATABASE);
+    failed = cmocka_run_group_tests(tests, make_schema, drop_schema);
+    mem_free(url);
+    db_library_fini();
+    return failed;
+}
