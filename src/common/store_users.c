@@ -171,11 +171,10 @@ void store_session_read(struct db *db, struct store_session *session_out)
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out)
 {
-    enum err err =
-        DB_RUN(db,
-               "SELECT " STORE_SESSION_COLUMNS " FROM sessions s "
-               "JOIN users u ON u.id = s.user_id WHERE " STORE_SESSION_LIVE,
-               from_token(token_hash), db_u64(clock_wall_us()));
+    enum err err = DB_RUN(db,
+                          "SELECT " STORE_SESSION_COLUMNS " FROM sessions s "
+                          "JOIN users u ON u.id = s.user_id WHERE " STORE_SESSION_LIVE,
+                          from_token(token_hash), db_u64(clock_wall_us()));
 
     if (err != ERR_NONE)
         return err;
