@@ -99,13 +99,17 @@ static bool pause(struct settling *s, struct command **commands, size_t count)
 static enum err attempt(struct settling *s, struct command **commands, size_t *count)
 {
     enum err err = ERR_NONE;
+    uint64_t began_us;
 
     if (s->look_up)
         err = settle_written(s, commands, count);
     if (err != ERR_NONE || *count == 0)
         return err;
     s->look_up = false;
+    began_us = clock_mono_us();
     err = apply_batch(s->apply, commands, *count);
+    metrics_observe(METRIC_BROKER_COMMIT, clock_mono_us() - began_us);
+    metrics_observe(METRIC_BROKER_BATCH, *count);
     metrics_add(err == ERR_NONE ? METRIC_BROKER_BATCHES : METRIC_BROKER_COMMIT_ERRORS, 1);
     if (err != ERR_NONE)
         return err;

@@ -255,7 +255,7 @@ static void start_writers(struct broker *broker)
 static void start_pool(struct broker *broker)
 {
     const struct settings *settings = broker->settings;
-    const struct pool_options pool = {"keep", POOL_THREADS, 4, settings->database_url};
+    const struct pool_options pool = {"keep", POOL_THREADS, 4, settings->database_url, NULL};
     const struct leases_options leases = {
         .lease_ms = settings->lease_ms,
         .address = settings->broker_listen,

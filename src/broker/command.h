@@ -59,7 +59,9 @@ struct command {
     uint64_t sender_id;
     struct span sender_name;
     struct span text;
-    uint64_t deadline_ms; /* monotonic: nothing is begun later */
+    uint64_t deadline_ms;    /* monotonic: nothing is begun later */
+    uint64_t queued_us;      /* monotonic: when it was given to its writer */
+    uint64_t received_at_us; /* by its worker's clock */
     struct dedupe_pending pending;
 
     /* The writer's. */

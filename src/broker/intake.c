@@ -74,6 +74,7 @@ static void refuse(struct intake *intake, const struct bus_command *command, enu
     const struct bus_answer answer = {
         .command_id = command->command_id, .err = err, .room_id = command->room_id};
 
+    metrics_add_by2(METRIC_BROKER_RESULTS, command->kind, err, 1);
     if (command->worker_id != 0)
         publisher_answer(intake->options.publisher, command->worker_id, &answer);
 }
@@ -91,6 +92,7 @@ static void answer_known(struct intake *intake, const struct bus_command *comman
     };
 
     metrics_add(METRIC_BROKER_DUPLICATES, 1);
+    metrics_add_by2(METRIC_BROKER_RESULTS, command->kind, ERR_NONE, 1);
     if (command->worker_id != 0)
         publisher_answer(intake->options.publisher, command->worker_id, &answer);
 }
@@ -124,6 +126,7 @@ static void overloaded(struct intake *intake, const struct bus_command *command)
     uint64_t suppressed;
 
     metrics_add(METRIC_BROKER_OVERLOADS, 1);
+    metrics_add_by(METRIC_SHED, METRICS_SHED_BROKER_QUEUE, 1);
     if (log_allowed(&intake->overload, OVERLOAD_LOG_MS, &suppressed))
         log_warn("intake.overloaded", "pending=%zu suppressed=%llu", intake_pending(intake),
                  (unsigned long long)suppressed);
@@ -150,6 +153,7 @@ void intake_submit(struct intake *intake, const struct bus_command *from)
         return;
     }
     command = command_create(from, clock_mono_ms());
+    command->queued_us = clock_mono_us();
     dedupe_begin(intake->dedupe, &command->pending);
     writers_submit_command(intake->options.writers, command);
     metrics_set(METRIC_BROKER_QUEUE, intake_pending(intake));
@@ -163,6 +167,7 @@ static bool is_late(struct intake *intake, const struct bus_command *command)
 
     if (now_us < INTAKE_LATE_MS * 1000 || now_us - INTAKE_LATE_MS * 1000 <= command->expires_at_us)
         return false;
+    metrics_add_by(METRIC_SHED, METRICS_SHED_BROKER_LATE, 1);
     if (log_allowed(&intake->late, LATE_LOG_MS, &suppressed))
         log_warn("intake.late", "worker=%llx late_ms=%llu suppressed=%llu",
                  (unsigned long long)command->worker_id,
@@ -280,6 +285,7 @@ static void publish_events(struct intake *intake, const struct command *command)
             .created_at_us = command->created_at_us,
             .actor_name = command_event_name(command, event),
             .text = event->body,
+            .received_at_us = command->received_at_us,
         };
 
         publisher_event(intake->options.publisher, &out);
@@ -319,6 +325,7 @@ static void finish_command(struct intake *intake, struct command *command)
         .text = command->room_name,
     };
 
+    metrics_add_by2(METRIC_BROKER_RESULTS, command->kind, command->err, 1);
     if (command->err == ERR_NONE)
         publish_events(intake, command);
     if (command->stale_head)

@@ -28,7 +28,8 @@ struct leases {
     uint64_t identity; /* the upper half of owner, shifted down */
     uint64_t owner;
     uint64_t owned;
-    uint64_t due_ms; /* when the next round begins */
+    uint64_t renewed_ms; /* the last round that succeeded; 0: none yet */
+    uint64_t due_ms;     /* when the next round begins */
     bool under_way;
     bool stopped;
 
@@ -181,6 +182,17 @@ static void begin_in(struct leases *leases, uint64_t delay_ms)
     loop_timer_start(leases->timer, delay_ms);
 }
 
+static void note_round(struct leases *leases)
+{
+    uint64_t now_ms = clock_mono_ms();
+
+    if (leases->err == ERR_NONE)
+        leases->renewed_ms = now_ms;
+    metrics_set(METRIC_BROKER_DATABASE, leases->err == ERR_NONE);
+    metrics_set(METRIC_BROKER_LEASES,
+                leases->renewed_ms != 0 && now_ms - leases->renewed_ms < leases->options.lease_ms);
+}
+
 static void done(struct pool_job *job)
 {
     struct leases *leases = CONTAINER_OF(job, struct leases, job);
@@ -189,6 +201,7 @@ static void done(struct pool_job *job)
     leases->under_way = false;
     if (leases->stopped)
         return;
+    note_round(leases);
     if (leases->err != ERR_NONE) {
         begin_in(leases, MIN(interval_ms, RETRY_MS));
         return;

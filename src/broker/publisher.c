@@ -218,13 +218,14 @@ void publisher_event(struct publisher *publisher, const struct log_event *event)
         return;
     strbuf_reset(&publisher->json);
     event_json_write(event, &publisher->json);
-    send(publisher, &(struct bus_message){
-                        .topic = BUS_TOPIC_ROOM,
-                        .topic_id = event->room_id,
-                        .type = BUS_EVENT,
-                        .event = {event->room_id, event->seq, event->kind, event->actor_id,
-                                  event->created_at_us, json_span(publisher)},
-                    });
+    send(publisher,
+         &(struct bus_message){
+             .topic = BUS_TOPIC_ROOM,
+             .topic_id = event->room_id,
+             .type = BUS_EVENT,
+             .event = {event->room_id, event->seq, event->kind, event->actor_id,
+                       event->created_at_us, json_span(publisher), event->received_at_us},
+         });
     room->head = MAX(room->head, event->seq);
     room->last_event_ms = clock_mono_ms();
     list_remove(&room->active);

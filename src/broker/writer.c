@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -173,11 +174,20 @@ static bool answer_heads(struct writer *writer)
     return true;
 }
 
+static void count_waits(const struct writer *writer)
+{
+    uint64_t now_us = clock_mono_us();
+
+    for (size_t i = 0; i < writer->command_count; i++)
+        metrics_observe(METRIC_BROKER_QUEUE_WAIT, now_us - writer->commands[i]->queued_us);
+}
+
 static void *run(void *context)
 {
     struct writer *writer = context;
 
     while (take_jobs(writer)) {
+        count_waits(writer);
         writer->command_count =
             batch_settle(writer->apply, &writer->calls, writer->commands, writer->command_count);
         flush(writer);

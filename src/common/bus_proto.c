@@ -56,6 +56,7 @@ static void encode_command(const struct bus_command *command, struct strbuf *buf
     wire_write_u64(buf, command->command_id);
     wire_write_u32(buf, command->ttl_ms);
     wire_write_u64(buf, command->expires_at_us);
+    wire_write_u64(buf, command->received_at_us);
     wire_write_u8(buf, (uint8_t)command->kind);
     wire_write_u64(buf, command->room_id);
     wire_write_u64(buf, command->sender_id);
@@ -73,6 +74,7 @@ static void decode_command(struct wire_reader *in, struct bus_command *command)
     command->command_id = wire_read_u64(in);
     command->ttl_ms = wire_read_u32(in);
     command->expires_at_us = wire_read_u64(in);
+    command->received_at_us = wire_read_u64(in);
     command->kind = (enum command_kind)read_kind(in, COMMAND_REVOKE);
     command->room_id = wire_read_u64(in);
     command->sender_id = wire_read_u64(in);
@@ -119,6 +121,7 @@ static void encode_event(const struct bus_event *event, struct strbuf *buf)
     wire_write_u8(buf, (uint8_t)event->kind);
     wire_write_u64(buf, event->actor_id);
     wire_write_u64(buf, event->created_at_us);
+    wire_write_u64(buf, event->received_at_us);
     wire_write_span32(buf, event->json);
 }
 
@@ -129,6 +132,7 @@ static void decode_event(struct wire_reader *in, struct bus_event *event)
     event->kind = (enum event_kind)read_kind(in, EVENT_ROOM_REMOVED);
     event->actor_id = wire_read_u64(in);
     event->created_at_us = wire_read_u64(in);
+    event->received_at_us = wire_read_u64(in);
     event->json = wire_read_span32(in);
     if (event->seq == 0)
         in->failed = true;

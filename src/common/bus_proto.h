@@ -91,6 +91,9 @@ struct bus_command {
      * broker that was stopped, a queue) is not begun at all. */
     uint32_t ttl_ms;
     uint64_t expires_at_us;
+    /* When the worker received what the client sent, by the worker's clock; goes on with the event,
+     * for the time from receipt to delivery. 0: nobody did. */
+    uint64_t received_at_us;
     enum command_kind kind;
     uint64_t room_id;
     uint64_t sender_id;
@@ -114,9 +117,10 @@ struct bus_event {
     uint64_t room_id;
     uint64_t seq;
     enum event_kind kind;
-    uint64_t actor_id;      /* the user whom it concerns; 0 for none */
-    uint64_t created_at_us; /* the row's time */
-    struct span json;       /* as clients receive it */
+    uint64_t actor_id;       /* the user whom it concerns; 0 for none */
+    uint64_t created_at_us;  /* the row's time */
+    struct span json;        /* as clients receive it */
+    uint64_t received_at_us; /* of its command; 0: of none, or read from the log */
 };
 
 struct bus_head {

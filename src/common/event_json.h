@@ -14,10 +14,11 @@ struct log_event {
     uint64_t room_id;
     uint64_t seq;
     enum event_kind kind;
-    uint64_t actor_id;      /* 0: none */
-    uint64_t created_at_us; /* UTC */
-    struct span actor_name; /* data NULL: the account is gone; JSON null */
-    struct span text;       /* a message's text; a room's name */
+    uint64_t actor_id;       /* 0: none */
+    uint64_t created_at_us;  /* UTC */
+    struct span actor_name;  /* data NULL: the account is gone; JSON null */
+    struct span text;        /* a message's text; a room's name */
+    uint64_t received_at_us; /* as in struct bus_event; not in the JSON */
 };
 
 /*

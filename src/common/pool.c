@@ -1,6 +1,7 @@
 #include "common/pool.h"
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/db.h"
 #include "common/mem.h"
 
@@ -25,6 +26,7 @@ struct pool_thread {
 struct pool {
     struct loop_watch *watch; /* on finished_fd */
     int finished_fd;          /* an eventfd: wakes the loop for the finished list */
+    void (*waited)(uint64_t wait_us);
     size_t queue_max;
     unsigned thread_count;
     struct pool_thread *threads;
@@ -87,6 +89,8 @@ static void *thread_main(void *argument)
 
     pthread_setname_np(pthread_self(), thread->name);
     while ((job = take_job(thread->pool)) != NULL) {
+        if (thread->pool->waited != NULL)
+            thread->pool->waited(clock_mono_us() - job->submitted_us);
         job->run(job, thread->db);
         finish_job(thread->pool, job);
     }
@@ -164,6 +168,7 @@ struct pool *pool_create(struct loop *loop, const struct pool_options *options)
     struct pool *pool = mem_alloc(sizeof(*pool));
 
     CHECK(options->threads > 0);
+    pool->waited = options->waited;
     pool->queue_max = options->queue_max;
     pool->thread_count = options->threads;
     pool->threads = mem_alloc_array(options->threads, sizeof(*pool->threads));
@@ -214,6 +219,7 @@ bool pool_submit(struct pool *pool, struct pool_job *job)
     taken = !pool->stopping && pool->waiting_count < room;
     if (taken) {
         list_node_init(&job->node);
+        job->submitted_us = clock_mono_us();
         list_push_back(&pool->waiting, &job->node);
         pool->waiting_count++;
         pthread_cond_signal(&pool->work);

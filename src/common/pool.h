@@ -18,6 +18,7 @@ struct db;
 /* Embedded in the caller's job, whose memory stays the caller's. */
 struct pool_job {
     struct list_node node;
+    uint64_t submitted_us; /* the pool's */
     /* On a pool thread. db is the thread's connection, NULL in a pool without a database. */
     void (*run)(struct pool_job *job, struct db *db);
     /* On the loop, after run; may free the job and submit others. */
@@ -29,6 +30,8 @@ struct pool_options {
     unsigned threads;
     size_t queue_max;         /* jobs that wait, beside those that run */
     const char *database_url; /* NULL: no connections */
+    /* NULL, or told on the thread how long a job waited for it. */
+    void (*waited)(uint64_t wait_us);
 };
 
 struct pool *pool_create(struct loop *loop, const struct pool_options *options);

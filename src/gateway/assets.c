@@ -229,6 +229,7 @@ bool assets_serve(const struct assets *assets, struct request *request, struct s
 
     if (asset == NULL || !request->is_get)
         return false;
+    request->is_asset = true;
     request_add_header(request, "ETag", asset->etag);
     request_add_header(request, "Cache-Control",
                        asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");

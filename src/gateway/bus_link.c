@@ -22,6 +22,7 @@ struct pending {
     struct bus_command command;
     uint32_t shard;
     uint32_t times; /* published */
+    uint64_t began_us;
     uint64_t deadline_ms;
     uint64_t repeat_at_ms;
     uint64_t repeat_after_ms; /* doubles with each repeat */
@@ -90,6 +91,8 @@ static void finish(struct bus_link *link, struct pending *pending, const struct 
     list_remove(&pending->node);
     map_remove_u64(link->pending_by_id, pending->command.command_id);
     metrics_set(METRIC_COMMANDS_IN_FLIGHT, map_count(link->pending_by_id));
+    metrics_add_by2(METRIC_COMMAND_RESULTS, pending->command.kind, answer->err, 1);
+    metrics_observe(METRIC_COMMAND_DURATION, clock_mono_us() - pending->began_us);
     pending->done(pending->context, answer);
     mem_free(pending);
     if (link->was_full && map_count(link->pending_by_id) <= link->options.commands_max * 3 / 4) {
@@ -143,6 +146,9 @@ void bus_link_command(struct bus_link *link, const struct bus_command *command, 
     pending->command.text = copy_span(&at, command->text);
     pending->command.worker_id = link->worker_id;
     pending->command.command_id = ++link->last_id;
+    if (pending->command.received_at_us == 0)
+        pending->command.received_at_us = clock_wall_us();
+    pending->began_us = clock_mono_us();
     pending->shard = shard_of(command);
     pending->deadline_ms = now + link->options.timeout_ms;
     pending->repeat_after_ms = link->options.retry_ms;
@@ -160,6 +166,7 @@ bool bus_link_full(struct bus_link *link)
 {
     if (map_count(link->pending_by_id) < link->options.commands_max)
         return false;
+    metrics_add_by(METRIC_SHED, METRICS_SHED_COMMANDS, 1);
     link->was_full = true;
     return true;
 }

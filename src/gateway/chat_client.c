@@ -421,6 +421,14 @@ static struct chat_client *create(struct services *services, enum chat_kind kind
     return client;
 }
 
+static void count_open(const struct services *services)
+{
+    size_t streams = ws_set_streams(services->sockets);
+
+    metrics_set(METRIC_WS_OPEN, ws_set_count(services->sockets) - streams);
+    metrics_set(METRIC_EVENT_STREAMS, streams);
+}
+
 void chat_client_open(struct services *services, int fd, const void *early, size_t early_len,
                       const struct chat_request *request)
 {
@@ -428,7 +436,7 @@ void chat_client_open(struct services *services, int fd, const void *early, size
     struct admission *admission;
 
     ws_conn_open(&client->conn, services->sockets, fd, early, early_len);
-    metrics_set(METRIC_WS_OPEN, ws_set_count(services->sockets));
+    count_open(services);
     if (!token_usable(request->token)) {
         chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
         return;
@@ -451,7 +459,7 @@ void chat_client_open_stream(struct services *services, int fd,
                                 .epoch = request->epoch};
 
     ws_conn_open_stream(&client->conn, services->sockets, fd);
-    metrics_set(METRIC_WS_OPEN, ws_set_count(services->sockets));
+    count_open(services);
     sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
     hear(create_room(client, &room), request->head);
     chat_client_hold_or_go_on(client);
@@ -478,7 +486,7 @@ static void on_closed(struct ws_conn *conn)
     while ((node = list_first(&client->rooms)) != NULL)
         free_room(LIST_ITEM(node, struct chat_room, client_node));
     sessions_detach(client->services->sessions, &client->membership);
-    metrics_set(METRIC_WS_OPEN, ws_set_count(client->services->sockets));
+    count_open(client->services);
     chat_client_unref(client);
 }
 

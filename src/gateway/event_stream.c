@@ -73,6 +73,7 @@ void event_stream_finish(struct request *request)
         request_reply_error(request, ERR_OVERLOADED);
         return;
     case TAKEOVER_DONE:
+        request_count(request, 200);
         stream->token_hash = request->token_hash;
         stream->session = &request->session;
         if (takeover_send(fd, response_head, sizeof(response_head) - 1))

@@ -1,6 +1,7 @@
 #include "gateway/http_server.h"
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -143,6 +144,7 @@ static struct request *create_request(struct http_server *server, struct evhttp_
     request->query = question != NULL ? question + 1 : NULL;
     request->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
     request->is_get = request->is_head || evhttp_request_get_command(ev) == EVHTTP_REQ_GET;
+    request->began_us = clock_mono_us();
     server->busy++;
     return request;
 }
@@ -252,6 +254,7 @@ void http_server_count(struct http_server *server)
     metrics_add(METRIC_HTTP_TIMEOUTS, now->head_timeouts + now->body_timeouts -
                                           last->head_timeouts - last->body_timeouts);
     metrics_add(METRIC_HTTP_REFUSED, now->refused - last->refused);
+    metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_CONNECTIONS, now->refused - last->refused);
     metrics_add(METRIC_HTTP_ACCEPT_ERRORS, now->accept_errors - last->accept_errors);
     metrics_set(METRIC_HTTP_CONNECTIONS, now->connections);
     if (now->accept_errors != last->accept_errors)

@@ -1,12 +1,14 @@
 #include "gateway/request.h"
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/event_json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "gateway/http_server.h"
 #include "gateway/query.h"
+#include "gateway/routes.h"
 
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -28,6 +30,12 @@ static void finish_job(struct pool_job *job)
     request->job_done(request);
 }
 
+static void count_refused(bool scrypt)
+{
+    metrics_add(scrypt ? METRIC_SCRYPT_QUEUE_FULL : METRIC_DB_QUEUE_FULL, 1);
+    metrics_add_by(METRIC_SHED, scrypt ? METRICS_SHED_SCRYPT_QUEUE : METRICS_SHED_DB_QUEUE, 1);
+}
+
 void request_run(struct request *request, struct pool *pool,
                  void (*run)(struct request *request, struct db *db),
                  void (*done)(struct request *request))
@@ -39,8 +47,7 @@ void request_run(struct request *request, struct pool *pool,
     request->err = ERR_OVERLOADED; /* should the pool stop before it runs */
     if (pool != NULL && pool_submit(pool, &request->job))
         return;
-    metrics_add(pool == request->services->scrypt ? METRIC_SCRYPT_QUEUE_FULL : METRIC_DB_QUEUE_FULL,
-                1);
+    count_refused(pool == request->services->scrypt);
     request_reply_error(request, ERR_OVERLOADED);
 }
 
@@ -91,8 +98,16 @@ static const char *status_text(int status)
     return "Error";
 }
 
-static void count_status(int status)
+void request_count(struct request *request, int status)
 {
+    size_t route = request->route != NULL ? routes_number(request->route)
+                   : request->is_asset    ? ROUTES_NUMBER_ASSET
+                                          : ROUTES_NUMBER_UNKNOWN;
+
+    CHECK(!request->counted);
+    request->counted = true;
+    metrics_add_by2(METRIC_HTTP_RESPONSES, route, metrics_status(status), 1);
+    metrics_observe_by(METRIC_HTTP_DURATION, route, clock_mono_us() - request->began_us);
     metrics_add(METRIC_HTTP_REQUESTS, 1);
     if (status >= 500)
         metrics_add(METRIC_HTTP_SERVER_ERRORS, 1);
@@ -107,7 +122,7 @@ void request_reply_bytes(struct request *request, int status, const char *conten
     char length[24];
 
     CHECK(body != NULL);
-    count_status(status);
+    request_count(request, status);
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
     request_add_header(request, "X-Content-Type-Options", "nosniff");

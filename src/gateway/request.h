@@ -49,6 +49,9 @@ struct request {
     struct http_server *server;
     struct evhttp_request *ev;
     const struct route *route;
+    uint64_t began_us; /* monotonic */
+    bool counted;      /* its answer is in the metrics */
+    bool is_asset;     /* without a route: a file of the web client */
     void (*job_run)(struct request *request, struct db *db);
     void (*job_done)(struct request *request);
 
@@ -92,6 +95,8 @@ const char *request_header(const struct request *request, const char *name);
 enum err request_invalid(struct request *request, const char *field, const char *message);
 /* limit and after of a list; ERR_VALIDATION when they do not fit. */
 enum err request_page(struct request *request, uint64_t *limit, uint64_t *after);
+/* Counts an answer of this status that is not sent by request_reply_*(). Once. */
+void request_count(struct request *request, int status);
 /* Frees it without an answer: its connection was taken over. */
 void request_forget(struct request *request);
 

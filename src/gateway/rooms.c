@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "gateway/bus_link.h"
+#include "gateway/delivery_count.h"
 #include "gateway/log_reader.h"
 #include "gateway/presence_local.h"
 
@@ -58,6 +59,8 @@ struct rooms {
     bool reads_fail;        /* the last page could not be read: the database is away */
     struct list retry_subs; /* subscriptions, by read_node: their page could not be read */
     size_t ring_bytes;
+    size_t lagging;
+    struct delivery_count count;
 };
 
 static void pump(struct rooms *rooms, struct subscription *sub);
@@ -162,11 +165,11 @@ static void end(struct subscription *sub, enum rooms_end why)
 }
 
 /* Hands an event or a run over, or skips one that this subscriber does not want. */
-static void deliver(struct subscription *sub, struct frame *frame)
+static void deliver(struct rooms *rooms, struct subscription *sub, struct frame *frame)
 {
     cursor_advance(&sub->cursor, frame);
     if (sub->all_kinds || frame->event_kind == EVENT_MESSAGE) {
-        metrics_add(METRIC_WS_FRAMES_QUEUED, frame->events);
+        rooms->count.deliveries += frame->events;
         sub->ops->deliver(sub, frame);
     }
     if (frame->seq <= sub->head)
@@ -194,7 +197,7 @@ static void serve_page(struct rooms *rooms, struct subscription *sub, const stru
     sub->empty_reads = 0;
     for (size_t i = 0; i < read->count && !sub->ended && !sub->ops->full(sub, true); i++)
         if (read->frames[i]->seq == sub->cursor.next)
-            deliver(sub, read->frames[i]);
+            deliver(rooms, sub, read->frames[i]);
     pump(rooms, sub);
 }
 
@@ -294,11 +297,15 @@ static void start(struct rooms *rooms, struct subscription *sub)
     presence_local_add(rooms->presence, sub->room->id, sub->user_id);
 }
 
-static void note_lag(struct subscription *sub)
+static void set_lagging(struct rooms *rooms, struct subscription *sub, bool lagging)
 {
-    if (!sub->lagging)
+    if (sub->lagging == lagging)
+        return;
+    if (lagging)
         metrics_add(METRIC_CURSOR_FALLBACKS, 1);
-    sub->lagging = true;
+    rooms->lagging = lagging ? rooms->lagging + 1 : rooms->lagging - 1;
+    metrics_set(METRIC_CURSORS_LAGGING, rooms->lagging);
+    sub->lagging = lagging;
 }
 
 /* All that this turn has brought in one piece, if that is what is next and the subscriber takes it;
@@ -325,11 +332,11 @@ static void pump(struct rooms *rooms, struct subscription *sub)
         enum cursor_step step = cursor_step(&sub->cursor, &sub->room->log, &frame);
 
         if (step == CURSOR_LIVE) {
-            sub->lagging = false;
+            set_lagging(rooms, sub, false);
             return;
         }
         if (sub->ops->full(sub, sub->lagging || sub->cursor.caught_up != 0)) {
-            note_lag(sub);
+            set_lagging(rooms, sub, true);
             return;
         }
         if (step == CURSOR_READ_LOG) {
@@ -340,12 +347,12 @@ static void pump(struct rooms *rooms, struct subscription *sub)
             sub->ops->caught_up(sub, sub->cursor.next - 1);
             cursor_told(&sub->cursor);
         } else {
-            deliver(sub, next_run(sub, frame));
+            deliver(rooms, sub, next_run(sub, frame));
         }
     }
 }
 
-static void deliver_ephemeral(struct room *room)
+static void deliver_ephemeral(struct rooms *rooms, struct room *room)
 {
     for (uint32_t i = 0; i < room->ephemeral_count; i++) {
         uint8_t kind = room->ephemeral[i]->ephemeral_kind;
@@ -357,7 +364,7 @@ static void deliver_ephemeral(struct room *room)
                 continue;
             /* Losing one is harmless: it is the first thing that a slow reader does without. */
             if (sub->lagging || sub->ops->full(sub, true))
-                metrics_add(METRIC_EPHEMERAL_SHED, 1);
+                rooms->count.shed++;
             else
                 sub->ops->deliver(sub, room->ephemeral[i]);
         }
@@ -389,9 +396,10 @@ static void on_turn_end(void *context)
         for (uint32_t i = 0; i < room->member_count; i++)
             pump(rooms, room->members[i]);
         room_log_turn_end(&room->log);
-        deliver_ephemeral(room);
+        deliver_ephemeral(rooms, room);
         trim_ring(rooms, room, rooms->options.ring_room_bytes);
     }
+    delivery_count_flush(&rooms->count);
     while (rooms->ring_bytes > rooms->options.ring_total_bytes)
         trim_ring(rooms, LIST_ITEM(list_first(&rooms->rings), struct room, ring_node), 0);
     metrics_set(METRIC_RING_BYTES, rooms->ring_bytes);
@@ -413,8 +421,10 @@ void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
     case ROOM_LOG_GAP:
         metrics_add(METRIC_BUS_GAPS, 1);
         break;
-    case ROOM_LOG_OLD:
     case ROOM_LOG_ADVANCED:
+        delivery_count_received(&rooms->count, event->received_at_us);
+        break;
+    case ROOM_LOG_OLD:
     case ROOM_LOG_RESET:
         break;
     }
@@ -454,7 +464,7 @@ void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemer
     if (room == NULL)
         return;
     if (room->ephemeral_count >= EPHEMERAL_MAX) {
-        metrics_add(METRIC_EPHEMERAL_SHED, 1);
+        rooms->count.shed++;
         return;
     }
     room->ephemeral =
@@ -493,7 +503,7 @@ static void drop_room(struct rooms *rooms, struct room *room)
     metrics_set(METRIC_ROOMS_HOSTED, map_count(rooms->by_id));
     while ((node = list_pop_front(&room->reads)) != NULL)
         LIST_ITEM(node, struct page_read, node)->room = NULL;
-    deliver_ephemeral(room);
+    deliver_ephemeral(rooms, room);
     trim_ring(rooms, room, 0);
     list_remove(&room->dirty_node);
     list_remove(&room->ask_node);
@@ -530,6 +540,7 @@ void rooms_unsubscribe(struct rooms *rooms, struct subscription *sub)
         return;
     if (sub->started)
         presence_local_remove(rooms->presence, room->id, sub->user_id);
+    set_lagging(rooms, sub, false);
     list_remove(&sub->read_node);
     room->members[sub->index] = room->members[--room->member_count];
     room->members[sub->index]->index = sub->index;
@@ -577,6 +588,7 @@ void rooms_destroy(struct rooms **rooms)
     CHECK(map_count((*rooms)->by_id) == 0);
     loop_timer_destroy(&(*rooms)->ask_timer);
     loop_timer_destroy(&(*rooms)->retry);
+    delivery_count_fini(&(*rooms)->count);
     map_destroy(&(*rooms)->by_id);
     mem_free(*rooms);
     *rooms = NULL;

@@ -101,7 +101,7 @@ _Static_assert(ARRAY_LEN(routes) < ROUTES_NUMBER_ASSET, "each route has a number
 
 size_t routes_number(const struct route *route)
 {
-    return route != NULL ? (size_t)(route - routes) : ROUTES_NUMBER_UNKNOWN;
+    return (size_t)(route - routes);
 }
 
 void routes_name(void (*name)(size_t number, const char *method, const char *path))

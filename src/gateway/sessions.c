@@ -130,6 +130,7 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     list_init(&session->members);
     list_push_back(&sessions->all, &session->node);
     map_put(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE, session);
+    metrics_set(METRIC_SESSIONS_HELD, map_count(sessions->by_hash));
     /* It was found before it was here to be revoked: a revocation that came in between is seen by
      * looking again. */
     submit_recheck(sessions, session);
@@ -155,6 +156,7 @@ void sessions_detach(struct sessions *sessions, struct session_member *member)
     if (!list_empty(&session->members))
         return;
     map_remove(sessions->by_hash, session->token_hash, sizeof(session->token_hash));
+    metrics_set(METRIC_SESSIONS_HELD, map_count(sessions->by_hash));
     list_remove(&session->node);
     mem_free(session);
 }

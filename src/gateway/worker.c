@@ -199,13 +199,23 @@ static void on_stop_signal(void *context)
 
 /* ---- beginning and end ---- */
 
+static void db_waited(uint64_t wait_us)
+{
+    metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_DB, wait_us);
+}
+
+static void scrypt_waited(uint64_t wait_us)
+{
+    metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, wait_us);
+}
+
 static void create_pools(struct worker *worker)
 {
     const struct settings *settings = worker->services.settings;
     struct pool_options db = {"db", (unsigned)settings->db_threads, settings->db_queue,
-                              settings->database_url};
+                              settings->database_url, db_waited};
     struct pool_options scrypt = {"scrypt", (unsigned)settings->scrypt_threads,
-                                  settings->scrypt_queue, NULL};
+                                  settings->scrypt_queue, NULL, scrypt_waited};
 
     worker->services.db = pool_create(worker->services.loop, &db);
     worker->services.scrypt = pool_create(worker->services.loop, &scrypt);

@@ -37,6 +37,8 @@ struct ws_set {
     unsigned wheel_at;   /* the slot whose turn is next */
     unsigned wheel_fill; /* the slot that the next connection goes to */
     size_t count;
+    size_t streams;      /* of these */
+    size_t queue_bytes;  /* of all */
     uint64_t send_calls; /* of this turn, for the metrics */
     uint64_t bytes_sent;
     uint8_t buffer[READ_BYTES];
@@ -103,6 +105,7 @@ static void queue_push(struct ws_conn *conn, struct frame *frame)
     *queue_slot(conn, conn->queue_count) = frame_ref(frame);
     conn->queue_count++;
     conn->queue_bytes += frame->len;
+    conn->set->queue_bytes += frame->len;
 }
 
 static void queue_pop(struct ws_conn *conn)
@@ -110,6 +113,7 @@ static void queue_pop(struct ws_conn *conn)
     struct frame *frame = *queue_slot(conn, 0);
 
     conn->queue_bytes -= frame->len;
+    conn->set->queue_bytes -= frame->len;
     conn->queue_first = (conn->queue_first + 1) & (conn->queue_size - 1);
     conn->queue_count--;
     conn->sent = 0;
@@ -143,6 +147,7 @@ static void drop(struct ws_conn *conn)
     close(conn->fd);
     conn->fd = -1;
     conn->set->count--;
+    conn->set->streams -= conn->stream;
     schedule_flush(conn);
 }
 
@@ -242,6 +247,7 @@ static void answer_ping(struct ws_conn *conn, const uint8_t *data, size_t len)
         struct frame **slot = queue_slot(conn, index);
 
         conn->queue_bytes = conn->queue_bytes + pong->len - (*slot)->len;
+        conn->set->queue_bytes = conn->set->queue_bytes + pong->len - (*slot)->len;
         frame_unref(*slot);
         *slot = pong;
         return;
@@ -332,6 +338,7 @@ static void count_sent(struct ws_set *set)
         return;
     metrics_add(METRIC_WS_SEND_CALLS, set->send_calls);
     metrics_add(METRIC_WS_BYTES_SENT, set->bytes_sent);
+    metrics_set(METRIC_WS_QUEUE_BYTES, set->queue_bytes);
     set->send_calls = set->bytes_sent = 0;
 }
 
@@ -437,6 +444,11 @@ void ws_set_destroy(struct ws_set **set)
     *set = NULL;
 }
 
+size_t ws_set_streams(const struct ws_set *set)
+{
+    return set->streams;
+}
+
 size_t ws_set_count(const struct ws_set *set)
 {
     return set->count;
@@ -483,6 +495,7 @@ void ws_conn_open_stream(struct ws_conn *conn, struct ws_set *set, int fd)
 {
     ws_conn_open(conn, set, fd, NULL, 0);
     conn->stream = true;
+    set->streams++;
 }
 
 void ws_conn_send(struct ws_conn *conn, struct frame *frame)

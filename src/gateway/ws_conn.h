@@ -83,6 +83,8 @@ struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options
 void ws_set_destroy(struct ws_set **set);
 /* Connections that are not CLOSED. */
 size_t ws_set_count(const struct ws_set *set);
+/* How many of these are streams of server-sent events. */
+size_t ws_set_streams(const struct ws_set *set);
 /* Calls fn for each connection that is OPEN; fn may close it. */
 void ws_set_foreach(struct ws_set *set, void (*fn)(struct ws_conn *conn, void *context),
                     void *context);

@@ -109,6 +109,7 @@ static void upgrade(struct request *request, struct chat_request *chat, const ch
 
     switch (takeover_socket(request, early, &fd)) {
     case TAKEOVER_DONE:
+        request_count(request, 101);
         request_forget(request);
         if (takeover_send(fd, response, len))
             chat_client_open(services, fd, evbuffer_pullup(early, -1), evbuffer_get_length(early),

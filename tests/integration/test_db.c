@@ -499,7 +499,7 @@ static void test_a_pool_of_connections(void **state ATTR_UNUSED)
 {
     enum { JOBS = 1000 };
     struct loop *loop = loop_create();
-    const struct pool_options options = {"db", 4, JOBS, database_url};
+    const struct pool_options options = {"db", 4, JOBS, database_url, NULL};
     struct pool *pool = pool_create(loop, &options);
     struct sum_job *jobs = mem_alloc_array(JOBS, sizeof(*jobs));
     uint64_t deadline = clock_mono_ms() + 10000;

@@ -82,7 +82,7 @@ static int tear_down(void **state)
 
 static void others_do_not_hide_ours(void **state)
 {
-    const struct pool_options options = {"keep", 1, 4, url};
+    const struct pool_options options = {"keep", 1, 4, url, NULL};
     const struct housekeeping_calls calls = {owned, submit, NULL};
     uint64_t until_ms = clock_mono_ms() + PATIENCE_MS;
 

@@ -63,8 +63,10 @@ static struct bus_message messages[] = {
     {BUS_TOPIC_SHARD, 2, BUS_PRESENCE_QUERY, .presence_query = {.room_id = 5}},
     {BUS_TOPIC_SHARD, 3, BUS_TYPING, .typing = {7, 8, TEXT("grace")}},
     {BUS_TOPIC_PULSE, 0, BUS_HEARTBEAT, .heartbeat = {.worker_id = 77, .leaving = true}},
-    {BUS_TOPIC_ROOM, 7, BUS_EVENT, .event = {7, 1, EVENT_MESSAGE, 3, 1767323045678901, TEXT("{}")}},
-    {BUS_TOPIC_ROOM, 7, BUS_EVENT, .event = {7, UINT64_MAX, EVENT_ROOM_REMOVED, 0, 0, TEXT("")}},
+    {BUS_TOPIC_ROOM, 7, BUS_EVENT,
+     .event = {7, 1, EVENT_MESSAGE, 3, 1767323045678901, TEXT("{}"), 1767323045000001}},
+    {BUS_TOPIC_ROOM, 7, BUS_EVENT,
+     .event = {7, UINT64_MAX, EVENT_ROOM_REMOVED, 0, 0, TEXT(""), UINT64_MAX}},
     {BUS_TOPIC_ROOM, 7, BUS_HEAD, .head = {7, 0, UINT64_C(81985529216486)}},
     {BUS_TOPIC_ROOM, 7, BUS_EPHEMERAL, .ephemeral = {7, EPHEMERAL_PRESENCE, 3, TEXT("{\"a\":1}")}},
     {BUS_TOPIC_ROOM, 7, BUS_EPHEMERAL, .ephemeral = {7, EPHEMERAL_TYPING, 3, TEXT("{}")}},
@@ -119,6 +121,7 @@ static void assert_same_up(const struct bus_message *one, const struct bus_messa
         assert_true(a->worker_id == b->worker_id && a->command_id == b->command_id);
         assert_true(a->ttl_ms == b->ttl_ms && a->kind == b->kind && a->room_id == b->room_id);
         assert_true(a->expires_at_us == b->expires_at_us);
+        assert_true(a->received_at_us == b->received_at_us);
         assert_true(a->sender_id == b->sender_id);
         assert_memory_equal(a->key, b->key, sizeof(a->key));
         assert_same(a->sender_name, b->sender_name);
@@ -170,6 +173,7 @@ static void assert_same_down(const struct bus_message *one, const struct bus_mes
         assert_true(one->event.seq == other->event.seq && one->event.kind == other->event.kind);
         assert_true(one->event.actor_id == other->event.actor_id);
         assert_true(one->event.created_at_us == other->event.created_at_us);
+        assert_true(one->event.received_at_us == other->event.received_at_us);
         assert_same(one->event.json, other->event.json);
         break;
     case BUS_HEAD:
@@ -388,8 +392,8 @@ static const struct {
     size_t at; /* among the fields */
     uint8_t value;
 } bad_fields[] = {
-    {"a command of kind 0", BUS_COMMAND, 28, 0},
-    {"a command of an unknown kind", BUS_COMMAND, 28, COMMAND_REVOKE + 1},
+    {"a command of kind 0", BUS_COMMAND, 36, 0},
+    {"a command of an unknown kind", BUS_COMMAND, 36, COMMAND_REVOKE + 1},
     {"a snapshot that is neither", BUS_PRESENCE, 8, 2},
     {"a piece that is news", BUS_PRESENCE, 8, 0},
     {"a piece that is half the last", BUS_PRESENCE, 9, 2},

@@ -189,9 +189,9 @@ static void assert_text(const json_t *object, const char *name, const char *expe
 static void check_event(size_t kind, const char *text, const char *name, uint64_t number)
 {
     struct log_event event = {
-        ROOM,         number,  kinds[kind].kind,
-        number,       CREATED, name != NULL ? span_of(name) : (struct span){NULL, 0},
-        span_of(text)};
+        ROOM,          number,  kinds[kind].kind,
+        number,        CREATED, name != NULL ? span_of(name) : (struct span){NULL, 0},
+        span_of(text), 99};
     struct strbuf buf = STRBUF_EMPTY;
     json_t *object;
 
@@ -225,7 +225,7 @@ static void test_events(void **unused)
 static void test_exact_text(void **unused)
 {
     struct log_event event = {
-        7, 4, EVENT_MESSAGE, 1, CREATED, span_of("ada"), span_of("Since six.")};
+        7, 4, EVENT_MESSAGE, 1, CREATED, span_of("ada"), span_of("Since six."), 99};
     struct strbuf buf = STRBUF_EMPTY;
 
     (void)unused;
@@ -247,7 +247,8 @@ static void test_exact_text(void **unused)
 
 static void test_kind_of_a_newer_version(void **unused)
 {
-    struct log_event event = {7, 4, (enum event_kind)99, 1, CREATED, span_of("ada"), span_of("x")};
+    struct log_event event = {7, 4, (enum event_kind)99, 1, CREATED, span_of("ada"), span_of("x"),
+                              99};
     struct strbuf buf = STRBUF_EMPTY;
     json_t *object;
 

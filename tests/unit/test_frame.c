@@ -73,7 +73,7 @@ static void test_lengths(void **unused)
 
 static void test_event(void **unused)
 {
-    struct bus_event event = {7, 41, EVENT_MEMBER_LEFT, 3, 0, span_of("{}")};
+    struct bus_event event = {7, 41, EVENT_MEMBER_LEFT, 3, 0, span_of("{}"), 0};
     struct frame *frame = frame_create_event(&event);
 
     (void)unused;
@@ -125,7 +125,7 @@ static void test_references(void **unused)
 
 static void test_stream_of_an_event(void **unused)
 {
-    struct bus_event event = {7, 41, EVENT_MESSAGE, 3, 0, span_of("{\"id\":41}")};
+    struct bus_event event = {7, 41, EVENT_MESSAGE, 3, 0, span_of("{\"id\":41}"), 0};
     struct frame *frame = frame_create_event(&event);
     struct frame *stream = frame_stream(frame);
 
@@ -162,7 +162,7 @@ static void test_stream_outlives_its_frame(void **unused)
 static void test_stream_of_a_long_event(void **unused)
 {
     char *json = mem_alloc(70000);
-    struct bus_event event = {7, UINT64_MAX, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, 70000}};
+    struct bus_event event = {7, UINT64_MAX, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, 70000}, 0};
     struct frame *frame;
     struct frame *stream;
 

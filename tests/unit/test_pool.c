@@ -122,7 +122,7 @@ static void test_runs_everything_in_order(void **state ATTR_UNUSED)
 {
     struct loop *loop = loop_create();
     struct board *board = board_create();
-    const struct pool_options options = {"order", 1, 1000, NULL};
+    const struct pool_options options = {"order", 1, 1000, NULL, NULL};
 
     board->pool = pool_create(loop, &options);
     for (unsigned i = 1; i <= 500; i++)
@@ -138,11 +138,22 @@ static void test_runs_everything_in_order(void **state ATTR_UNUSED)
     board_destroy(board);
 }
 
+static atomic_uint waits_told;
+static _Atomic uint64_t longest_wait_us;
+
+static void count_wait(uint64_t wait_us)
+{
+    atomic_fetch_add(&waits_told, 1);
+    if (wait_us > atomic_load(&longest_wait_us))
+        atomic_store(&longest_wait_us, wait_us);
+}
+
 static void test_many_threads_and_done_that_submits(void **state ATTR_UNUSED)
 {
     struct loop *loop = loop_create();
     struct board *board = board_create();
-    const struct pool_options options = {"many", 8, 10000, NULL};
+    const struct pool_options options = {"many", 8, 10000, NULL, count_wait};
+    uint64_t began_us = clock_mono_us();
 
     board->pool = pool_create(loop, &options);
     board->resubmit = 3000;
@@ -151,6 +162,8 @@ static void test_many_threads_and_done_that_submits(void **state ATTR_UNUSED)
     turn_until_done(loop, board, 5000);
     assert_int_equal(board->done_unrun, 0);
     assert_false(board->wrong_thread);
+    assert_int_equal(atomic_load(&waits_told), 5000);
+    assert_true(atomic_load(&longest_wait_us) <= clock_mono_us() - began_us);
     pool_destroy(&board->pool);
     loop_destroy(&loop);
     board_destroy(board);
@@ -160,7 +173,7 @@ static void test_full_queue_refuses(void **state ATTR_UNUSED)
 {
     struct loop *loop = loop_create();
     struct board *board = board_create();
-    const struct pool_options options = {"full", 2, 3, NULL};
+    const struct pool_options options = {"full", 2, 3, NULL, NULL};
 
     board->pool = pool_create(loop, &options);
     pthread_mutex_lock(&board->gate);
@@ -185,7 +198,7 @@ static void test_destroy_drops_what_waits(void **state ATTR_UNUSED)
 {
     struct loop *loop = loop_create();
     struct board *board = board_create();
-    const struct pool_options options = {"drop", 1, 10, NULL};
+    const struct pool_options options = {"drop", 1, 10, NULL, NULL};
 
     board->pool = pool_create(loop, &options);
     pthread_mutex_lock(&board->gate);
@@ -228,7 +241,7 @@ static void test_threads_have_names_and_no_signals(void **state ATTR_UNUSED)
 {
     struct loop *loop = loop_create();
     struct look look = {.base = {.run = run_look, .done = done_look}};
-    const struct pool_options options = {"scrypt", 1, 1, NULL};
+    const struct pool_options options = {"scrypt", 1, 1, NULL, NULL};
     struct pool *pool = pool_create(loop, &options);
     sigset_t mask;
 
