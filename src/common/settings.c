@@ -1,10 +1,11 @@
 #include "common/settings.h"
 
-#include "common/bus_sock.h"
 #include "common/check.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/networks.h"
+#include "common/settings_file.h"
+#include "common/settings_impl.h"
+#include "common/strbuf.h"
 #include "common/version.h"
 
 #include <ctype.h>
@@ -13,24 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Far more than all settings with comments. */
+#define CONFIG_BYTES_MAX (256 * 1024)
+
 #define G SETTINGS_GATEWAY
 #define B SETTINGS_BROKER
 #define C SETTINGS_CTL
 
-struct row {
-    const char *name;
-    const char *unit;
-    const char *help;
-    const char *fallback_text;
-    uint64_t fallback;
-    uint64_t min;
-    uint64_t max;
-    size_t offset;
-    int programs;
-    bool is_text;
-};
-
-static const struct row rows[] = {
+const struct settings_row settings_rows[SETTINGS_ROWS] = {
 #define SETTING_TEXT(field, name, programs, unit, fallback, help)                                  \
     {name, unit, help, fallback, 0, 0, 0, offsetof(struct settings, field), programs, true},
 #define SETTING_UINT(field, name, programs, unit, fallback, min, max, help)                        \
@@ -40,22 +31,23 @@ static const struct row rows[] = {
 #undef SETTING_UINT
 };
 
-static char **text_of(struct settings *settings, const struct row *row)
+static char **text_of(struct settings *settings, const struct settings_row *row)
 {
     return (char **)(void *)((char *)settings + row->offset);
 }
 
-static uint64_t *number_of(struct settings *settings, const struct row *row)
+static uint64_t *number_of(struct settings *settings, const struct settings_row *row)
 {
     return (uint64_t *)(void *)((char *)settings + row->offset);
 }
 
-static void set_text(struct settings *settings, const struct row *row, const char *value)
+static void set_text(struct settings *settings, const struct settings_row *row, const char *value)
 {
     char **text = text_of(settings, row);
+    char *copy = mem_strdup(value);
 
     mem_free(*text);
-    *text = mem_strdup(value);
+    *text = copy;
 }
 
 static bool parse_uint(const char *value, uint64_t *out)
@@ -69,42 +61,51 @@ static bool parse_uint(const char *value, uint64_t *out)
     return errno == 0 && *end == '\0';
 }
 
-/* source says where the value came from, for the sentence: "BANTER_WORKERS" or "--workers". */
-static bool set_value(struct settings *settings, const struct row *row, const char *value,
-                      const char *source)
+/* source says where the value came from, for the sentence: "BANTER_WORKERS" or "--workers". A bad
+ * value is refused even if another source wins over it. */
+static bool set_value(struct settings_load *load, const struct settings_row *row, const char *value,
+                      enum settings_layer layer, const char *source)
 {
-    uint64_t number;
+    bool wins = layer >= load->layers[row - settings_rows];
+    uint64_t number = 0;
 
-    if (row->is_text) {
-        set_text(settings, row, value);
-        return true;
-    }
-    if (!parse_uint(value, &number) || number < row->min || number > row->max) {
-        fprintf(
-            stderr, "%s: \"%s\" is not usable: a whole number from %llu to %llu (%s) is needed.\n",
-            source, value, (unsigned long long)row->min, (unsigned long long)row->max, row->unit);
+    if (!row->is_text && (!parse_uint(value, &number) || number < row->min || number > row->max)) {
+        char quoted[256];
+
+        strbuf_printf(&load->sentence,
+                      "%s: %s is not usable: a whole number from %llu to %llu (%s) is needed.",
+                      source, log_quote(value, quoted, sizeof(quoted)),
+                      (unsigned long long)row->min, (unsigned long long)row->max, row->unit);
         return false;
     }
-    *number_of(settings, row) = number;
+    if (!wins || (row->programs & (int)load->program) == 0)
+        return true;
+    if (row->is_text)
+        set_text(load->settings, row, value);
+    else
+        *number_of(load->settings, row) = number;
+    load->layers[row - settings_rows] = layer;
     return true;
 }
 
 /* Reads BANTER_NAME_FILE's file, as container secrets are given; NULL and a sentence if it fails.
  */
-static char *read_secret(const char *variable, const char *path)
+static char *read_secret(struct settings_load *load, const char *source, const char *path)
 {
     char text[4096];
     FILE *file = fopen(path, "re");
     size_t len;
 
     if (file == NULL) {
-        fprintf(stderr, "%s: cannot read \"%s\": %s.\n", variable, path, strerror(errno));
+        strbuf_printf(&load->sentence, "%s: cannot read \"%s\": %s.", source, path,
+                      strerror(errno));
         return NULL;
     }
     len = fread(text, 1, sizeof(text), file);
     if (ferror(file) || len == 0 || len == sizeof(text)) {
-        fprintf(stderr, "%s: \"%s\" is not usable: a file of 1 to %zu bytes is needed.\n", variable,
-                path, sizeof(text) - 1);
+        strbuf_printf(&load->sentence,
+                      "%s: \"%s\" is not usable: a file of 1 to %zu bytes is needed.", source, path,
+                      sizeof(text) - 1);
         fclose(file);
         return NULL;
     }
@@ -114,7 +115,19 @@ static char *read_secret(const char *variable, const char *path)
     return mem_strndup(text, len);
 }
 
-static bool load_environment(struct settings *settings, const struct row *row)
+static bool set_from_secret(struct settings_load *load, const struct settings_row *row,
+                            const char *path, enum settings_layer layer, const char *source)
+{
+    char *secret = read_secret(load, source, path);
+    bool good = secret != NULL && set_value(load, row, secret, layer, source);
+
+    if (secret != NULL)
+        mem_wipe(secret, strlen(secret));
+    mem_free(secret);
+    return good;
+}
+
+static bool load_environment(struct settings_load *load, const struct settings_row *row)
 {
     char variable[64];
     char variable_file[72];
@@ -127,20 +140,109 @@ static bool load_environment(struct settings *settings, const struct row *row)
     path = getenv(variable_file);
     /* An empty value does not hide the file: compose files set variables that they do not use. */
     if (value != NULL && (value[0] != '\0' || path == NULL))
-        return set_value(settings, row, value, variable);
-    if (path != NULL && row->is_text) {
-        char *secret = read_secret(variable_file, path);
-
-        if (secret != NULL)
-            set_text(settings, row, secret);
-        mem_free(secret);
-        return secret != NULL;
-    }
-    return true;
+        return set_value(load, row, value, SETTINGS_LAYER_ENVIRONMENT, variable);
+    return path == NULL ||
+           set_from_secret(load, row, path, SETTINGS_LAYER_ENVIRONMENT, variable_file);
 }
 
+/* ---- the file ---- */
+
+/* "BANTER_X" or "BANTER_X_FILE". */
+static const struct settings_row *find_variable(const char *name, bool *is_file)
+{
+    for (size_t i = 0; i < SETTINGS_ROWS; i++) {
+        size_t len = strlen(settings_rows[i].name);
+
+        if (strncmp(name, "BANTER_", 7) != 0 || strncmp(name + 7, settings_rows[i].name, len) != 0)
+            continue;
+        *is_file = strcmp(name + 7 + len, "_FILE") == 0;
+        if (*is_file || name[7 + len] == '\0')
+            return &settings_rows[i];
+    }
+    return NULL;
+}
+
+static bool load_line(struct settings_load *load, const char *path, unsigned line, const char *name,
+                      const char *value)
+{
+    bool is_file = false;
+    const struct settings_row *row = find_variable(name, &is_file);
+    char *source = mem_printf("%s:%u: %s", path, line, name);
+    bool good = false;
+
+    if (row == NULL) {
+        strbuf_printf(&load->sentence, "%s: there is no such setting; --help lists them.", source);
+    } else if (row->offset == offsetof(struct settings, config)) {
+        strbuf_printf(&load->sentence, "%s: a file cannot name another one.", source);
+    } else if (load->lines[row - settings_rows] != 0) {
+        strbuf_printf(&load->sentence, "%s: it is set in line %u already.", source,
+                      load->lines[row - settings_rows]);
+    } else {
+        load->lines[row - settings_rows] = line;
+        good = is_file ? set_from_secret(load, row, value, SETTINGS_LAYER_FILE, source)
+                       : set_value(load, row, value, SETTINGS_LAYER_FILE, source);
+    }
+    mem_free(source);
+    return good;
+}
+
+static bool load_lines(struct settings_load *load, const char *path, char *text, size_t len)
+{
+    struct settings_file file;
+    const char *name;
+    const char *value;
+    const char *why;
+
+    settings_file_init(&file, text, len);
+    for (;;) {
+        switch (settings_file_next(&file, &name, &value, &why)) {
+        case SETTINGS_FILE_END:
+            return true;
+        case SETTINGS_FILE_BAD:
+            strbuf_printf(&load->sentence, "%s:%u: %s.", path, file.line, why);
+            return false;
+        case SETTINGS_FILE_LINE:
+            if (!load_line(load, path, file.line, name, value))
+                return false;
+        }
+    }
+}
+
+static bool load_file(struct settings_load *load)
+{
+    const char *path = load->settings->config;
+    FILE *file;
+    char *text;
+    size_t len;
+    bool good;
+
+    if (path[0] == '\0')
+        return true;
+    file = fopen(path, "re");
+    if (file == NULL) {
+        strbuf_printf(&load->sentence, "BANTER_CONFIG: cannot read \"%s\": %s.", path,
+                      strerror(errno));
+        return false;
+    }
+    text = mem_alloc(CONFIG_BYTES_MAX + 1);
+    len = fread(text, 1, CONFIG_BYTES_MAX + 1, file);
+    good = !ferror(file) && len <= CONFIG_BYTES_MAX;
+    fclose(file);
+    if (good)
+        good = load_lines(load, path, text, len);
+    else
+        strbuf_printf(&load->sentence,
+                      "BANTER_CONFIG: \"%s\" is not usable: a file of at most %d bytes is needed.",
+                      path, CONFIG_BYTES_MAX);
+    mem_wipe(text, CONFIG_BYTES_MAX + 1); /* it may have held a password */
+    mem_free(text);
+    return good;
+}
+
+/* ---- flags ---- */
+
 /* "--db-threads" for DB_THREADS. */
-static void flag_name(const struct row *row, char *out, size_t size)
+static void flag_name(const struct settings_row *row, char *out, size_t size)
 {
     size_t at = (size_t)snprintf(out, size, "--");
 
@@ -149,20 +251,20 @@ static void flag_name(const struct row *row, char *out, size_t size)
     out[at] = '\0';
 }
 
-static const struct row *find_flag(enum settings_program program, const char *argument,
-                                   const char **value_out)
+static const struct settings_row *find_flag(enum settings_program program, const char *argument,
+                                            const char **value_out)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < SETTINGS_ROWS; i++) {
         char flag[64];
         size_t len;
 
-        flag_name(&rows[i], flag, sizeof(flag));
+        flag_name(&settings_rows[i], flag, sizeof(flag));
         len = strlen(flag);
-        if ((rows[i].programs & (int)program) == 0 || strncmp(argument, flag, len) != 0)
+        if ((settings_rows[i].programs & (int)program) == 0 || strncmp(argument, flag, len) != 0)
             continue;
         if (argument[len] == '=' || argument[len] == '\0') {
             *value_out = argument[len] == '=' ? argument + len + 1 : NULL;
-            return &rows[i];
+            return &settings_rows[i];
         }
     }
     return NULL;
@@ -184,57 +286,58 @@ static const char *program_name(enum settings_program program)
 static void print_help(enum settings_program program)
 {
     printf("Usage: %s [--setting=value ...]\n\n"
-           "Each setting is an environment variable and a flag; the flag wins.\n"
-           "BANTER_X_FILE names a file to read a text setting X from.\n\n",
+           "Each setting is a flag, an environment variable and a line of the file that\n"
+           "BANTER_CONFIG names; they win in this order. BANTER_X_FILE names a file to read\n"
+           "the setting X from.\n\n",
            program_name(program));
     printf("%-31s %-12s %-16s %s\n", "NAME", "UNIT", "DEFAULT", "MEANING");
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < SETTINGS_ROWS; i++) {
         char number[24];
         char variable[64];
 
-        if ((rows[i].programs & (int)program) == 0)
+        if ((settings_rows[i].programs & (int)program) == 0)
             continue;
-        snprintf(number, sizeof(number), "%llu", (unsigned long long)rows[i].fallback);
-        snprintf(variable, sizeof(variable), "BANTER_%s", rows[i].name);
-        printf("%-31s %-12s %-16s %s\n", variable, rows[i].unit,
-               !rows[i].is_text                ? number
-               : rows[i].fallback_text[0] != 0 ? rows[i].fallback_text
-                                               : "-",
-               rows[i].help);
+        snprintf(number, sizeof(number), "%llu", (unsigned long long)settings_rows[i].fallback);
+        snprintf(variable, sizeof(variable), "BANTER_%s", settings_rows[i].name);
+        printf("%-31s %-12s %-16s %s\n", variable, settings_rows[i].unit,
+               !settings_rows[i].is_text                ? number
+               : settings_rows[i].fallback_text[0] != 0 ? settings_rows[i].fallback_text
+                                                        : "-",
+               settings_rows[i].help);
     }
     printf("\n--help, --version%s\n",
            program == SETTINGS_GATEWAY ? ", --routes (the route table as JSON)" : "");
 }
 
-static enum settings_result load_flag(struct settings *settings, enum settings_program program,
-                                      int argc, char **argv, int *index)
+static enum settings_result load_flag(struct settings_load *load, int argc, char **argv, int *index)
 {
     const char *argument = argv[*index];
     const char *value;
-    const struct row *row;
+    const struct settings_row *row;
 
     if (strcmp(argument, "--help") == 0) {
-        print_help(program);
+        print_help(load->program);
         return SETTINGS_EXIT_OK;
     }
     if (strcmp(argument, "--version") == 0) {
         puts("Banter " BANTER_VERSION);
         return SETTINGS_EXIT_OK;
     }
-    if (program == SETTINGS_GATEWAY && strcmp(argument, "--routes") == 0)
+    if (load->program == SETTINGS_GATEWAY && strcmp(argument, "--routes") == 0)
         return SETTINGS_ROUTES;
-    row = find_flag(program, argument, &value);
+    row = find_flag(load->program, argument, &value);
     if (row == NULL) {
-        fprintf(stderr, "%s: there is no such setting; --help lists them.\n", argument);
+        strbuf_printf(&load->sentence, "%s: there is no such setting; --help lists them.",
+                      argument);
         return SETTINGS_BAD;
     }
     if (value == NULL && ++*index < argc)
         value = argv[*index];
     if (value == NULL) {
-        fprintf(stderr, "%s: a value is needed.\n", argument);
+        strbuf_printf(&load->sentence, "%s: a value is needed.", argument);
         return SETTINGS_BAD;
     }
-    return set_value(settings, row, value, argument) ? SETTINGS_RUN : SETTINGS_BAD;
+    return set_value(load, row, value, SETTINGS_LAYER_FLAG, argument) ? SETTINGS_RUN : SETTINGS_BAD;
 }
 
 static void fill_in(struct settings *settings)
@@ -256,108 +359,116 @@ static void fill_in(struct settings *settings)
     }
 }
 
-static bool bad(const char *name, const char *value, const char *why)
+/* The sources from the one that wins to the one that loses: so --help needs no file, and the file
+ * can be named by any of the others. */
+static enum settings_result load_all(struct settings_load *load, int argc, char **argv)
 {
-    char quoted[256];
-
-    fprintf(stderr, "BANTER_%s: %s is not usable: %s.\n", name,
-            log_quote(value, quoted, sizeof(quoted)), why);
-    return false;
-}
-
-static bool check_address(const char *name, const char *value)
-{
-    char host[256];
-    uint16_t port;
-
-    if (settings_split_address(value, host, sizeof(host), &port))
-        return true;
-    return bad(name, value, "host:port is needed, as 127.0.0.1:8000 or [::1]:8000");
-}
-
-static bool check_brokers(const char *value)
-{
-    bool good = true;
-
-    for (const char *at = value; good; at++) {
-        size_t len = strcspn(at, ",");
-        char *one = mem_strndup(at, len);
-
-        good = strchr(one, ' ') == NULL && bus_address_valid(one);
-        mem_free(one);
-        at += len;
-        if (*at == '\0')
-            break;
+    memset(load->settings, 0, sizeof(*load->settings));
+    for (size_t i = 0; i < SETTINGS_ROWS; i++) {
+        if (settings_rows[i].is_text)
+            set_text(load->settings, &settings_rows[i], settings_rows[i].fallback_text);
+        else
+            *number_of(load->settings, &settings_rows[i]) = settings_rows[i].fallback;
     }
-    return good || bad("BROKERS", value,
-                       "tcp://host:port or ipc:///path is needed, several with commas between");
-}
+    for (int i = 1; i < argc; i++) {
+        enum settings_result result = load_flag(load, argc, argv, &i);
 
-static bool check_trusted_proxies(const char *value)
-{
-    struct networks networks;
-    char why[128];
-
-    if (!networks_parse(value, &networks, why, sizeof(why)))
-        return bad("TRUSTED_PROXIES", value, why);
-    networks_fini(&networks);
-    return true;
-}
-
-static bool check_all(const struct settings *settings)
-{
-    char error[160];
-
-    if (!log_usable(settings->log_level, "logfmt", error, sizeof(error)))
-        return bad("LOG_LEVEL", settings->log_level, error);
-    if (!log_usable("info", settings->log_format, error, sizeof(error)))
-        return bad("LOG_FORMAT", settings->log_format, error);
-    if (!check_address("LISTEN", settings->listen))
-        return false;
-    if (settings->admin_listen[0] != '\0' && !check_address("ADMIN_LISTEN", settings->admin_listen))
-        return false;
-    if (settings->proxy_listen[0] != '\0' && !check_address("PROXY_LISTEN", settings->proxy_listen))
-        return false;
-    if (!check_trusted_proxies(settings->trusted_proxies))
-        return false;
-    if (!bus_address_valid(settings->broker_listen))
-        return bad("BROKER_LISTEN", settings->broker_listen,
-                   "tcp://host:port or ipc:///path is needed");
-    if (strncmp(settings->database_url, "mysql://", 8) != 0) {
-        /* The value is not shown: it may hold a password. */
-        fputs("BANTER_DATABASE_URL: mysql://user:password@host:port/name is needed.\n", stderr);
-        return false;
+        if (result != SETTINGS_RUN)
+            return result;
     }
-    return check_brokers(settings->brokers);
+    for (size_t i = 0; i < SETTINGS_ROWS; i++)
+        if ((settings_rows[i].programs & (int)load->program) != 0 &&
+            !load_environment(load, &settings_rows[i]))
+            return SETTINGS_BAD;
+    if (!load_file(load))
+        return SETTINGS_BAD;
+    fill_in(load->settings);
+    return settings_check(load) ? SETTINGS_RUN : SETTINGS_BAD;
 }
 
 enum settings_result settings_load(struct settings *settings, enum settings_program program,
                                    int argc, char **argv)
 {
-    memset(settings, 0, sizeof(*settings));
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].is_text)
-            set_text(settings, &rows[i], rows[i].fallback_text);
-        else
-            *number_of(settings, &rows[i]) = rows[i].fallback;
-        if ((rows[i].programs & (int)program) != 0 && !load_environment(settings, &rows[i]))
-            return SETTINGS_BAD;
-    }
-    for (int i = 1; i < argc; i++) {
-        enum settings_result result = load_flag(settings, program, argc, argv, &i);
+    struct settings_load load = {.settings = settings, .program = program};
+    enum settings_result result = load_all(&load, argc, argv);
 
-        if (result != SETTINGS_RUN)
-            return result;
+    if (result == SETTINGS_BAD)
+        fprintf(stderr, "%s\n", strbuf_str(&load.sentence));
+    strbuf_fini(&load.sentence);
+    return result;
+}
+
+bool settings_reload(struct settings *fresh, enum settings_program program, int argc, char **argv,
+                     char *error, size_t error_size)
+{
+    struct settings_load load = {.settings = fresh, .program = program};
+    bool good = load_all(&load, argc, argv) == SETTINGS_RUN;
+
+    if (!good) {
+        snprintf(error, error_size, "%s", strbuf_str(&load.sentence));
+        settings_fini(fresh);
     }
-    fill_in(settings);
-    return check_all(settings) ? SETTINGS_RUN : SETTINGS_BAD;
+    strbuf_fini(&load.sentence);
+    return good;
+}
+
+/* ---- comparing ---- */
+
+static bool same_value(const struct settings *a, const struct settings *b,
+                       const struct settings_row *row)
+{
+    const char *at_a = (const char *)a + row->offset;
+    const char *at_b = (const char *)b + row->offset;
+    char *text_a;
+    char *text_b;
+
+    if (!row->is_text)
+        return memcmp(at_a, at_b, sizeof(uint64_t)) == 0;
+    memcpy(&text_a, at_a, sizeof(text_a));
+    memcpy(&text_b, at_b, sizeof(text_b));
+    return strcmp(text_a, text_b) == 0;
+}
+
+size_t settings_changed(const struct settings *old, const struct settings *fresh,
+                        enum settings_program program, struct strbuf *names)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < SETTINGS_ROWS; i++) {
+        if ((settings_rows[i].programs & (int)program) == 0 ||
+            same_value(old, fresh, &settings_rows[i]))
+            continue;
+        strbuf_printf(names, "%s%s", count > 0 ? "," : "", settings_rows[i].name);
+        count++;
+    }
+    return count;
+}
+
+bool settings_keep(struct settings *fresh, const struct settings *old, const char *name)
+{
+    for (size_t i = 0; i < SETTINGS_ROWS; i++) {
+        const char *from = (const char *)old + settings_rows[i].offset;
+
+        if (strcmp(settings_rows[i].name, name) != 0 || same_value(old, fresh, &settings_rows[i]))
+            continue;
+        if (settings_rows[i].is_text) {
+            char *text;
+
+            memcpy(&text, from, sizeof(text));
+            set_text(fresh, &settings_rows[i], text);
+        } else {
+            memcpy((char *)fresh + settings_rows[i].offset, from, sizeof(uint64_t));
+        }
+        return true;
+    }
+    return false;
 }
 
 void settings_fini(struct settings *settings)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (rows[i].is_text)
-            mem_free(*text_of(settings, &rows[i]));
+    for (size_t i = 0; i < SETTINGS_ROWS; i++)
+        if (settings_rows[i].is_text)
+            mem_free(*text_of(settings, &settings_rows[i]));
     memset(settings, 0, sizeof(*settings));
 }
 

@@ -1,13 +1,16 @@
 /*
- * settings.h: the settings of settings.def: environment first, flags of the same name beside it.
+ * settings.h: the settings of settings.def: from flags, from the environment, and from a file of
+ * BANTER_NAME=value lines that --config or BANTER_CONFIG names (settings_file.h).
  *
- * A flag wins over the environment, the environment over the default. Values are checked once, at
- * start; a bad one is refused with a sentence. Text values live as long as the struct.
+ * A flag wins over the environment, the environment over the file, the file over the default. Each
+ * value is checked, wherever it stands and whether or not it wins; a bad one is refused with a
+ * sentence that says where it is. Text values live as long as the struct.
  */
 #ifndef BANTER_COMMON_SETTINGS_H
 #define BANTER_COMMON_SETTINGS_H
 
 #include "common/base.h"
+#include "common/strbuf.h"
 
 enum settings_program { SETTINGS_GATEWAY = 1, SETTINGS_BROKER = 2, SETTINGS_CTL = 4 };
 
@@ -26,11 +29,23 @@ enum settings_result {
     SETTINGS_ROUTES,  /* gateway --routes: print the route table and exit */
 };
 
-/* Fills *settings from environ and the flags. Defaults that depend on others (the database in the
- * run directory) are filled in. */
+/* Fills *settings from all sources. Defaults that depend on others (the database in the run
+ * directory) are filled in. settings_fini() is due whatever the result. */
 enum settings_result settings_load(struct settings *settings, enum settings_program program,
                                    int argc, char **argv) ATTR_MUSTCHECK;
 void settings_fini(struct settings *settings);
+
+/* The same once more, for SIGHUP: flags and environment are as they were, the file may not be. On
+ * success *fresh is the caller's to settings_fini(); otherwise it is empty, and error holds a
+ * sentence. Blocks for the disk. */
+bool settings_reload(struct settings *fresh, enum settings_program program, int argc, char **argv,
+                     char *error, size_t error_size) ATTR_MUSTCHECK;
+/* How many of the program's settings differ; their names go into names, with commas between. */
+size_t settings_changed(const struct settings *old, const struct settings *fresh,
+                        enum settings_program program, struct strbuf *names);
+/* Gives fresh the old value of the setting with this name ("LISTEN"); whether it had another one.
+ */
+bool settings_keep(struct settings *fresh, const struct settings *old, const char *name);
 
 /* Splits "host:port" ("[v6]:port" too); false if it is none. host_size is the room in host. */
 bool settings_split_address(const char *address, char *host, size_t host_size,

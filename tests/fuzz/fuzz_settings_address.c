@@ -1,4 +1,4 @@
-// needs: common/settings common/bus_sock common/loop common/log common/clock common/mem common/check
+// needs: common/settings common/settings_file common/settings_check common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks
 /* settings_split_address: what is taken is the text again, put together from host and port. */
 #include "common/settings.h"
 

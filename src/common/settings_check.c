@@ -1,0 +1,89 @@
+#include "common/bus_sock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/networks.h"
+#include "common/settings_impl.h"
+
+#include <string.h>
+
+/* NAME of settings.def, and its value; NULL for one that is not shown, since it may hold a
+ * password. Always false. */
+static bool bad(struct settings_load *load, const char *name, const char *value, const char *why)
+{
+    char quoted[256];
+
+    for (size_t i = 0; i < SETTINGS_ROWS; i++)
+        if (strcmp(settings_rows[i].name, name) == 0 && load->layers[i] == SETTINGS_LAYER_FILE)
+            strbuf_printf(&load->sentence, "%s:%u: ", load->settings->config, load->lines[i]);
+    strbuf_printf(&load->sentence, "BANTER_%s", name);
+    if (value != NULL)
+        strbuf_printf(&load->sentence, ": %s", log_quote(value, quoted, sizeof(quoted)));
+    strbuf_printf(&load->sentence, "%s %s.", value != NULL ? " is not usable:" : ":", why);
+    return false;
+}
+
+static bool check_address(struct settings_load *load, const char *name, const char *value)
+{
+    char host[256];
+    uint16_t port;
+
+    if (settings_split_address(value, host, sizeof(host), &port))
+        return true;
+    return bad(load, name, value, "host:port is needed, as 127.0.0.1:8000 or [::1]:8000");
+}
+
+static bool check_brokers(struct settings_load *load, const char *value)
+{
+    bool good = true;
+
+    for (const char *at = value; good; at++) {
+        size_t len = strcspn(at, ",");
+        char *one = mem_strndup(at, len);
+
+        good = strchr(one, ' ') == NULL && bus_address_valid(one);
+        mem_free(one);
+        at += len;
+        if (*at == '\0')
+            break;
+    }
+    return good || bad(load, "BROKERS", value,
+                       "tcp://host:port or ipc:///path is needed, several with commas between");
+}
+
+static bool check_trusted_proxies(struct settings_load *load, const char *value)
+{
+    struct networks networks;
+    char why[128];
+
+    if (!networks_parse(value, &networks, why, sizeof(why)))
+        return bad(load, "TRUSTED_PROXIES", value, why);
+    networks_fini(&networks);
+    return true;
+}
+
+bool settings_check(struct settings_load *load)
+{
+    const struct settings *settings = load->settings;
+    char error[160];
+
+    if (!log_usable(settings->log_level, "logfmt", error, sizeof(error)))
+        return bad(load, "LOG_LEVEL", settings->log_level, error);
+    if (!log_usable("info", settings->log_format, error, sizeof(error)))
+        return bad(load, "LOG_FORMAT", settings->log_format, error);
+    if (!check_address(load, "LISTEN", settings->listen))
+        return false;
+    if (settings->proxy_listen[0] != '\0' &&
+        !check_address(load, "PROXY_LISTEN", settings->proxy_listen))
+        return false;
+    if (settings->admin_listen[0] != '\0' &&
+        !check_address(load, "ADMIN_LISTEN", settings->admin_listen))
+        return false;
+    if (!check_trusted_proxies(load, settings->trusted_proxies))
+        return false;
+    if (!bus_address_valid(settings->broker_listen))
+        return bad(load, "BROKER_LISTEN", settings->broker_listen,
+                   "tcp://host:port or ipc:///path is needed");
+    if (strncmp(settings->database_url, "mysql://", 8) != 0)
+        return bad(load, "DATABASE_URL", NULL, "mysql://user:password@host:port/name is needed");
+    return check_brokers(load, settings->brokers);
+}

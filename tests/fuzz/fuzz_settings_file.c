@@ -1,0 +1,69 @@
+// needs: common/check common/mem
+/* settings_file: whatever the bytes are, what comes out lies within them and is a name and a value.
+ */
+#include "common/settings_file.h"
+
+#include "common/check.h"
+#include "common/mem.h"
+
+#include <ctype.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_line(const struct settings_file *file, const char *text, size_t size,
+                       const char *name, const char *value)
+{
+    const char *end = value + strlen(value);
+
+    CHECK(name >= text && name < value && end <= text + size);
+    CHECK(name[0] != '\0' && strpbrk(name, " \t\"'=\\#\n") == NULL);
+    CHECK(strchr(value, '\n') == NULL);
+    /* Written again with quotes, the value is the same; so a file can hold what a file gave. */
+    if (strchr(value, '"') == NULL && (value[0] == '\0' || end[-1] != '\\')) {
+        char *again = mem_printf("%s=\"%s\"", name, value);
+        struct settings_file second;
+        const char *name2;
+        const char *value2;
+        const char *why;
+        char *copy = mem_alloc(strlen(again) + 1);
+
+        memcpy(copy, again, strlen(again));
+        settings_file_init(&second, copy, strlen(again));
+        CHECK(settings_file_next(&second, &name2, &value2, &why) == SETTINGS_FILE_LINE);
+        CHECK(strcmp(name, name2) == 0 && strcmp(value, value2) == 0);
+        CHECK(settings_file_next(&second, &name2, &value2, &why) == SETTINGS_FILE_END);
+        mem_free(copy);
+        mem_free(again);
+    }
+    CHECK(file->line > 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = mem_strndup((const char *)data, 0);
+    struct settings_file file;
+    const char *name;
+    const char *value;
+    const char *why = NULL;
+    unsigned line = 0;
+
+    text = mem_realloc(text, size + 1);
+    if (size > 0)
+        memcpy(text, data, size);
+    settings_file_init(&file, text, size);
+    for (;;) {
+        enum settings_file_next next = settings_file_next(&file, &name, &value, &why);
+
+        CHECK(file.line >= line && file.at <= file.end);
+        line = file.line;
+        if (next == SETTINGS_FILE_LINE)
+            check_line(&file, text, size, name, value);
+        else if (next == SETTINGS_FILE_END)
+            break;
+        else
+            CHECK(why != NULL);
+    }
+    mem_free(text);
+    return 0;
+}
