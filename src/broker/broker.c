@@ -4,6 +4,8 @@
 #include "broker/intake.h"
 #include "broker/leases.h"
 #include "common/admin.h"
+#include "common/bus_auth.h"
+#include "common/bus_security.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/db.h"
@@ -32,6 +34,7 @@ struct broker {
     int address_lock; /* -1: none is needed */
     struct loop *loop;
     struct bus_context *bus;
+    struct bus_auth *auth; /* NULL: the bus is plain */
     struct bus_sock *commands;
     bool commands_bound;
     struct publisher *publisher;
@@ -43,7 +46,7 @@ struct broker {
     struct housekeeping *housekeeping;
     struct admin *admin; /* NULL: metrics are served nowhere */
     struct loop_timer *presence_timer;
-    struct loop_watch *signals[2];
+    struct loop_watch *signals[3];
     uint64_t owned;
 };
 
@@ -91,6 +94,14 @@ static void tick_presence(void *context)
     presence_hub_tick(broker->presence, clock_mono_ms());
 }
 
+static void subscribe_pulse(struct broker *broker)
+{
+    uint8_t pulse[BUS_TOPIC_SIZE];
+
+    bus_topic_encode(BUS_TOPIC_PULSE, 0, pulse);
+    bus_sock_subscribe(broker->commands, pulse, sizeof(pulse));
+}
+
 static void subscribe_shard(struct broker *broker, uint64_t shard, bool subscribe)
 {
     uint8_t topic[BUS_TOPIC_SIZE];
@@ -120,6 +131,27 @@ static void on_shards_changed(void *context, uint64_t owned)
             subscribe_shard(broker, shard, (gained >> shard & 1) != 0);
 }
 
+/* The commands' socket is new: it hears nothing yet. */
+static void on_commands_reopened(void *context)
+{
+    struct broker *broker = context;
+
+    subscribe_pulse(broker);
+    for (uint64_t shard = 0; shard < SHARD_COUNT; shard++)
+        if ((broker->owned >> shard & 1) != 0)
+            subscribe_shard(broker, shard, true);
+}
+
+/* A key that is gone from the list is cut off: everybody has to connect anew, and it cannot. */
+static void reload_keys(struct broker *broker)
+{
+    if (broker->auth == NULL || !bus_auth_reload(broker->auth))
+        return;
+    log_info("broker.reconnect", "note=\"a key was removed: every gateway connects anew\"");
+    bus_sock_reopen(broker->commands, on_commands_reopened, broker);
+    publisher_reopen(broker->publisher);
+}
+
 static uint64_t owned_shards(void *context)
 {
     const struct broker *broker = context;
@@ -132,6 +164,13 @@ static void submit_own(void *context, const struct bus_command *command)
     struct broker *broker = context;
 
     intake_submit(broker->intake, command);
+}
+
+static void on_reload(void *context)
+{
+    struct broker *broker = context;
+
+    reload_keys(broker);
 }
 
 static void on_signal(void *context)
@@ -197,6 +236,23 @@ static bool bind_once(struct broker *broker, const char **error_out)
     return broker->commands_bound && publisher_bind(broker->publisher, address, error_out);
 }
 
+static void open_bus(struct broker *broker)
+{
+    struct bus_security security;
+    char error[512];
+
+    broker->bus = bus_context_create();
+    if (!bus_security_load(broker->settings, BUS_SIDE_BROKER, &security, error, sizeof(error)))
+        fatal("%s.", error);
+    bus_context_secure(broker->bus, &security);
+    if (security.curve) {
+        broker->auth = bus_auth_create(broker->bus, broker->loop, error, sizeof(error));
+        if (broker->auth == NULL)
+            fatal("BANTER_BUS_GATEWAY_KEYS: %s", error);
+    }
+    bus_security_wipe(&security);
+}
+
 static void open_sockets(struct broker *broker, uint64_t epoch)
 {
     const struct publisher_options options = {
@@ -223,15 +279,13 @@ static void bind_sockets(struct broker *broker)
 {
     uint64_t until_ms = clock_mono_ms() + TAKE_OVER_MS;
     const char *error = "";
-    uint8_t pulse[BUS_TOPIC_SIZE];
 
     while (!bind_once(broker, &error)) {
         if (clock_mono_ms() >= until_ms)
             fatal("cannot listen at %s: %s", broker->settings->broker_listen, error);
         usleep(50000);
     }
-    bus_topic_encode(BUS_TOPIC_PULSE, 0, pulse);
-    bus_sock_subscribe(broker->commands, pulse, sizeof(pulse));
+    subscribe_pulse(broker);
 }
 
 static void start_writers(struct broker *broker)
@@ -283,7 +337,7 @@ static void start(struct broker *broker)
 
     signal(SIGPIPE, SIG_IGN);
     broker->loop = loop_create();
-    broker->bus = bus_context_create();
+    open_bus(broker);
     broker->presence = presence_hub_create(&calls, settings->worker_timeout_ms);
     start_writers(broker);
     open_sockets(broker, epoch);
@@ -294,6 +348,7 @@ static void start(struct broker *broker)
     loop_timer_start_periodic(broker->presence_timer, PRESENCE_TICK_MS);
     broker->signals[0] = loop_signal_create(broker->loop, SIGTERM, on_signal, broker);
     broker->signals[1] = loop_signal_create(broker->loop, SIGINT, on_signal, broker);
+    broker->signals[2] = loop_signal_create(broker->loop, SIGHUP, on_reload, broker);
     log_info("broker.ready", "listen=%s writers=%llu epoch=%llu", settings->broker_listen,
              (unsigned long long)settings->writers, (unsigned long long)epoch);
 }
@@ -316,6 +371,7 @@ static void finish_commands(struct broker *broker)
 
 static void stop(struct broker *broker)
 {
+    loop_watch_destroy(&broker->signals[2]);
     loop_watch_destroy(&broker->signals[1]);
     loop_watch_destroy(&broker->signals[0]);
     loop_timer_destroy(&broker->presence_timer);
@@ -327,6 +383,7 @@ static void stop(struct broker *broker)
     leases_destroy(&broker->leases);
     publisher_destroy(&broker->publisher);
     bus_sock_destroy(&broker->commands);
+    bus_auth_destroy(&broker->auth);
     intake_destroy(&broker->intake);
     presence_hub_destroy(&broker->presence);
     bus_context_destroy(&broker->bus);

@@ -186,18 +186,38 @@ struct publisher *publisher_create(struct bus_context *context, struct loop *loo
     return publisher;
 }
 
-void publisher_destroy(struct publisher **publisher)
+static void drop_rooms(struct publisher *publisher)
 {
     struct pub_room *room;
     size_t cursor = 0;
 
+    while ((room = map_iter(publisher->rooms, &cursor)) != NULL)
+        mem_free(room);
+    map_destroy(&publisher->rooms);
+    list_init(&publisher->active);
+}
+
+/* Nobody subscribes to anything yet. */
+static void on_reopened(void *context)
+{
+    struct publisher *publisher = context;
+
+    drop_rooms(publisher);
+    publisher->rooms = map_create();
+}
+
+void publisher_reopen(struct publisher *publisher)
+{
+    bus_sock_reopen(publisher->sock, on_reopened, publisher);
+}
+
+void publisher_destroy(struct publisher **publisher)
+{
     if (*publisher == NULL)
         return;
     loop_timer_destroy(&(*publisher)->timer);
     bus_sock_destroy(&(*publisher)->sock);
-    while ((room = map_iter((*publisher)->rooms, &cursor)) != NULL)
-        mem_free(room);
-    map_destroy(&(*publisher)->rooms);
+    drop_rooms(*publisher);
     strbuf_fini(&(*publisher)->json);
     strbuf_fini(&(*publisher)->frame);
     mem_free(*publisher);

@@ -33,6 +33,9 @@ void publisher_destroy(struct publisher **publisher);
 bool publisher_bind(struct publisher *publisher, const char *address,
                     const char **error_out) ATTR_MUSTCHECK;
 
+/* Ends every connection; workers that may come back do, and subscribe anew. */
+void publisher_reopen(struct publisher *publisher);
+
 /* The shards (bit s) that this broker owns now. Heads of those that are new are asked for. */
 void publisher_set_owned(struct publisher *publisher, uint64_t owned);
 /* A committed event, in the order of the room's numbers. */

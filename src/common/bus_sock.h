@@ -1,5 +1,6 @@
 /*
- * bus_sock.h: ZeroMQ sockets on the event loop. The only user of <zmq.h>.
+ * bus_sock.h: ZeroMQ sockets on the event loop. Of <zmq.h> there are four users: this, and for
+ * encryption bus_keys.c, bus_auth.c and bus_monitor.c.
  *
  * A context must not cross a fork: create it after. ZMQ_FD is an edge and only a hint, so after
  * every send and receive the socket's events are read again; here and nowhere else.
@@ -7,6 +8,10 @@
  * An address is the base that settings name. A broker has two sockets on it: commands (SUB) and
  * events (XPUB). For tcp://host:port commands are at port, events at port + 1; for ipc://path they
  * are at path.commands and path.events.
+ *
+ * With bus_context_secure() every connection is encrypted and both sides prove their keys. Who is
+ * refused, on either side, is counted and named in the log once; a peer that was refused tries
+ * again by itself, every second (ZeroMQ alone would give the address up for ever).
  */
 #ifndef BANTER_COMMON_BUS_SOCK_H
 #define BANTER_COMMON_BUS_SOCK_H
@@ -15,6 +20,7 @@
 #include "common/loop.h"
 
 struct bus_context;
+struct bus_security;
 struct bus_sock;
 
 enum bus_role {
@@ -30,6 +36,9 @@ enum bus_role {
 typedef void bus_receive_fn(void *context, const uint8_t *data, size_t len);
 
 struct bus_context *bus_context_create(void);
+/* Encrypts what is created afterwards; copied. A broker also needs a bus_auth (bus_auth.h) before
+ * it binds. */
+void bus_context_secure(struct bus_context *context, const struct bus_security *security);
 /* All sockets must be closed. Waits at most a second for what is on its way out. */
 void bus_context_destroy(struct bus_context **context);
 
@@ -41,6 +50,14 @@ void bus_sock_destroy(struct bus_sock **sock);
  * (static text). */
 bool bus_sock_attach(struct bus_sock *sock, const char *address,
                      const char **error_out) ATTR_MUSTCHECK;
+
+/*
+ * Roles that bind: ends every connection, so that each peer has to prove anew that it may connect.
+ * Returns at once; a few milliseconds later a new socket is at the same address. reopened is called
+ * before its first peer: it has no subscriptions, of ours or of others. Peers come back by
+ * themselves. Does nothing while one is under way.
+ */
+void bus_sock_reopen(struct bus_sock *sock, void (*reopened)(void *context), void *context);
 
 /* Queues a message for whoever subscribes to its topic; never blocks; may drop silently, as PUB
  * does. */

@@ -1,3 +1,4 @@
+#include "common/bus_security.h"
 #include "common/bus_sock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -61,6 +62,23 @@ static bool check_trusted_proxies(struct settings_load *load, const char *value)
     return true;
 }
 
+/* For who is always on the bus; banterctl's commands that are look for themselves. */
+static bool check_bus(struct settings_load *load)
+{
+    enum bus_side side = load->program == SETTINGS_BROKER ? BUS_SIDE_BROKER : BUS_SIDE_PEER;
+    struct bus_security security;
+    char error[512];
+
+    if (load->program == SETTINGS_CTL)
+        return true;
+    if (bus_security_load(load->settings, side, &security, error, sizeof(error))) {
+        bus_security_wipe(&security);
+        return true;
+    }
+    strbuf_printf(&load->sentence, "%s.", error);
+    return false;
+}
+
 bool settings_check(struct settings_load *load)
 {
     const struct settings *settings = load->settings;
@@ -85,5 +103,5 @@ bool settings_check(struct settings_load *load)
                    "tcp://host:port or ipc:///path is needed");
     if (strncmp(settings->database_url, "mysql://", 8) != 0)
         return bad(load, "DATABASE_URL", NULL, "mysql://user:password@host:port/name is needed");
-    return check_brokers(load, settings->brokers);
+    return check_brokers(load, settings->brokers) && check_bus(load);
 }

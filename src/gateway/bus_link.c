@@ -388,6 +388,9 @@ struct bus_link *bus_link_create(struct loop *loop, const struct bus_link_option
     list_init(&link->queries);
     strbuf_init(&link->buffer);
     link->zmq = bus_context_create();
+    if (options->security != NULL)
+        bus_context_secure(link->zmq, options->security);
+    link->options.security = NULL; /* not ours to keep */
     link->commands = bus_sock_create(link->zmq, loop, BUS_WORKER_COMMANDS, on_subscription, link);
     link->events = bus_sock_create(link->zmq, loop, BUS_WORKER_EVENTS, on_downward, link);
     subscribe(link, BUS_TOPIC_WORKER, link->worker_id);

@@ -20,6 +20,7 @@ struct bus_link_options {
     uint64_t retry_ms;
     uint64_t heartbeat_ms;
     size_t commands_max;
+    const struct bus_security *security; /* copied; NULL: a plain bus */
 };
 
 struct bus_link_handlers {

@@ -1,5 +1,6 @@
 #include "gateway/worker.h"
 
+#include "common/bus_security.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/db.h"
@@ -232,8 +233,13 @@ static void create_chat(struct worker *worker)
                                  settings->send_queue_bytes, BODY_BYTES_MAX};
     struct bus_link_options link = {settings->brokers, settings->command_timeout_ms,
                                     settings->command_retry_ms, settings->heartbeat_ms,
-                                    settings->commands_max};
+                                    settings->commands_max, NULL};
+    struct bus_security security;
+    char error[512];
 
+    if (!bus_security_load(settings, BUS_SIDE_PEER, &security, error, sizeof(error)))
+        fatal("%s.", error);
+    link.security = &security;
     services->rooms = rooms_create(services->loop, services->db, &rooms);
     list_init(&services->ended_rooms);
     loop_on_turn_end(services->loop, chat_client_turn_end, services);
@@ -241,6 +247,7 @@ static void create_chat(struct worker *worker)
     worker->presence = presence_local_create(services->loop);
     services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);
     services->link = bus_link_create(services->loop, &link, &link_handlers, worker);
+    bus_security_wipe(&security);
     rooms_set_link(services->rooms, services->link, worker->presence);
     presence_local_set_link(worker->presence, services->link);
 }

@@ -1,4 +1,4 @@
-// needs: common/bus_proto common/bus_sock common/wire common/loop common/map common/digest common/strbuf common/db common/db_stmt common/db_url common/db_error common/errors common/log common/clock common/mem common/check
+// needs: common/bus_proto common/bus_sock common/wire common/loop common/map common/digest common/strbuf common/db common/db_stmt common/db_url common/db_error common/errors common/log common/clock common/mem common/check common/bus_monitor common/bus_told common/metrics
 
 /* Load, death, and what is left of both. Prints the figures that it measures. */
 #define DATABASE "banter_test_broker_failover"

@@ -16,7 +16,7 @@ const FLOORS = {
 
 // Each third-party library is known to few files, so that it can be exchanged there.
 const OWNERS = [
-  { header: /^zmq\.h$/, library: 'ZeroMQ', files: /^common\/bus_sock\./ },
+  { header: /^zmq\.h$/, library: 'ZeroMQ', files: /^common\/bus_(sock|impl|keys|auth|monitor)\./ },
   { header: /^(mysql|mysqld_error|errmsg|mariadb\/.*)\.h$/, library: 'libmariadb', files: /^common\/db(_\w+)?\./ },
   { header: /^openssl\//, library: 'libcrypto', files: /^common\/digest\./ },
   { header: /^libscrypt\.h$/, library: 'libscrypt', files: /^(common|gateway)\/password\w*\./ },

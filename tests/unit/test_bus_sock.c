@@ -1,4 +1,4 @@
-// needs: common/bus_sock common/loop common/log common/clock common/mem common/check
+// needs: common/bus_sock common/loop common/log common/clock common/mem common/check common/bus_monitor common/bus_told common/metrics common/map common/digest common/strbuf
 
 /*
  * bus_sock: ZeroMQ sockets on the loop, while signals rain on the process. ZeroMQ's calls end with
