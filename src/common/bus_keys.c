@@ -41,8 +41,8 @@ static bool next_line(const char **at, const char *end, struct line *line)
             to--;
         line->at = from;
         line->len = (size_t)(to - from);
-        /* '#' may begin a key, too: a comment has a blank after it. */
-        if (line->len > 0 && (from[0] != '#' || (line->len > 1 && !is_blank(from[1]))))
+        /* No key begins with '#': its first five characters would not fit into 32 bits. */
+        if (line->len > 0 && from[0] != '#')
             return true;
     }
     return false;

@@ -6,7 +6,7 @@
  *
  * A key pair's file, and the list of those that may connect:
  *
- *   # a comment: '#' and a space         # a comment
+ *   # a comment                          # a comment
  *   public = <40 characters>             <40 characters> gateway-1
  *   secret = <40 characters>             <40 characters>
  *

@@ -6,6 +6,7 @@
 #include "common/mem.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,12 +197,13 @@ struct bus_monitor *bus_monitor_create(void *zmq, void *socket, struct loop *loo
     struct bus_monitor *monitor = mem_alloc(sizeof(*monitor));
     char address[64];
 
-    snprintf(address, sizeof(address), "inproc://bus-monitor-%u", ++last_number);
     monitor->socket = socket;
     monitor->changed = changed;
     monitor->context = context;
     monitor->accepted = map_create();
-    CHECK(zmq_socket_monitor(socket, address, EVENTS) == 0);
+    do
+        snprintf(address, sizeof(address), "inproc://bus-monitor-%u", ++last_number);
+    while (zmq_socket_monitor(socket, address, EVENTS) != 0 && zmq_errno() == EINTR);
     monitor->pair = zmq_socket(zmq, ZMQ_PAIR);
     CHECK(monitor->pair != NULL);
     /* ZeroMQ's thread waits when this is full: never. */

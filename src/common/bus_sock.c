@@ -25,7 +25,8 @@
 /* ZeroMQ gives an address up whose broker refused us; we do not. */
 #define REFUSED_RETRY_MS 1000
 /* Binding anew what the same socket had until now. */
-#define REBIND_MS 10
+#define REBIND_MS       10
+#define BROKEN_OFF_MANY 3
 /* If ZeroMQ never said that an address is free. */
 #define UNBIND_MAX_MS 1000
 /* Peers without a word are gone by then. */
@@ -51,8 +52,9 @@ struct bus_sock {
     enum bus_role role;
     bus_receive_fn *receive;
     void *receive_context;
-    bool receiving; /* inside drain(): a send need not look at the events then */
-    size_t closing; /* addresses that bus_sock_reopen() waits for */
+    bool receiving;      /* inside drain(): a send need not look at the events then */
+    unsigned broken_off; /* handshakes, since one succeeded */
+    size_t closing;      /* addresses that bus_sock_reopen() waits for */
     bool reopening;
     void (*reopened)(void *context);
     void *reopened_context;
@@ -331,7 +333,7 @@ static const char *advice(enum bus_change change)
         return "the bus is encrypted (BANTER_BUS_KEY) on one side only";
     case BUS_WRONG_KEY:
     case BUS_BROKEN_OFF:
-        return "is BANTER_BUS_BROKER_KEY the brokers' key?";
+        return "is BANTER_BUS_BROKER_KEY the brokers' key, and the bus encrypted on both sides?";
     default:
         return "that is not a broker";
     }
@@ -349,8 +351,9 @@ static void on_broker_refused(struct bus_sock *sock, enum bus_change change, con
     if (sock->role != BUS_WORKER_COMMANDS)
         return;
     metrics_add(METRIC_BUS_REFUSED_BY_BROKER, 1);
-    if (change == BUS_BROKEN_OFF && !sock->context->security.curve)
-        return; /* a broker that died in this moment */
+    /* Once may be a broker that died in this moment. */
+    if (change == BUS_BROKEN_OFF && ++sock->broken_off < BROKEN_OFF_MANY)
+        return;
     if (bus_told_allows(sock->context->told, endpoint, &suppressed))
         log_warn("bus.broker_refused", "reason=%s address=%s suppressed=%llu note=\"%s\"",
                  bus_change_name(change), log_quote(endpoint, quoted, sizeof(quoted)),
@@ -381,6 +384,8 @@ static void on_joined(struct bus_sock *sock, const char *endpoint, bool joined)
         return;
     if (target != NULL)
         target->joined = joined;
+    if (joined)
+        sock->broken_off = 0;
     if (joined && sock->role == BUS_WORKER_COMMANDS &&
         bus_told_forget(sock->context->told, endpoint))
         log_info("bus.broker_joined", "address=\"%s\"", endpoint);
@@ -495,6 +500,7 @@ void bus_sock_reopen(struct bus_sock *sock, void (*reopened)(void *context), voi
 {
     char bound[ADDRESS_SIZE] = "";
     size_t size = sizeof(bound);
+    int unbound;
 
     CHECK(binds(sock) && sock->target_count == 1);
     if (sock->reopening)
@@ -504,9 +510,10 @@ void bus_sock_reopen(struct bus_sock *sock, void (*reopened)(void *context), voi
     sock->reopened_context = context;
     /* First the address: closing an ipc socket removes its file, which must not be the next one's.
      * ZeroMQ does that on its own thread and says when it is done. */
-    if (zmq_getsockopt(sock->zmq, ZMQ_LAST_ENDPOINT, bound, &size) == 0 &&
-        zmq_unbind(sock->zmq, bound) == 0)
-        sock->closing = 1;
+    CHECK(zmq_getsockopt(sock->zmq, ZMQ_LAST_ENDPOINT, bound, &size) == 0);
+    while ((unbound = zmq_unbind(sock->zmq, bound)) != 0 && zmq_errno() == EINTR)
+        continue;
+    sock->closing = unbound == 0;
     loop_timer_start(sock->retry, sock->closing > 0 ? UNBIND_MAX_MS : 0);
 }
 

@@ -1,6 +1,8 @@
 /*
  * banterctl: what an operator does to a Banter from outside.
  *
+ *   banterctl keys DIR [NAME ...] [--json]
+ *                          key files for an encrypted bus; without names for one gateway
  *   banterctl migrate      brings the database's schema up to this program's
  *   banterctl new-epoch    after a backup was restored: clients' positions are of another log now
  *
@@ -12,6 +14,7 @@
 #include "common/schema.h"
 #include "common/settings.h"
 #include "common/store_log.h"
+#include "ctl/keys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +63,8 @@ static int usage(FILE *out, int status)
     fputs("Usage: banterctl COMMAND [--setting=value ...]\n\n", out);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+    fprintf(out, "  %-12s %s\n", "keys",
+            "make the key files of an encrypted bus: keys DIR [NAME ...]");
     fputs("\nbanterctl COMMAND --help lists the settings.\n", out);
     return status;
 }
@@ -91,12 +96,36 @@ static int run(int (*command)(const struct settings *settings), int argc, char *
     return status;
 }
 
+/* Needs no settings. */
+static int make_keys(int argc, char **argv)
+{
+    static char gateway[] = "gateway";
+    char *only_gateway[] = {gateway};
+    bool json = false;
+    int count = 0;
+
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            json = true;
+        else
+            argv[count++] = argv[i];
+    if (count < 1 || argv[0][0] == '-') {
+        fputs("Usage: banterctl keys DIR [NAME ...] [--json]\n", stderr);
+        return 2;
+    }
+    if (count == 1)
+        return keys_make(argv[0], only_gateway, 1, json) ? 0 : 1;
+    return keys_make(argv[0], argv + 1, (size_t)count - 1, json) ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
         return usage(stderr, 2);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
         return usage(stdout, 0);
+    if (strcmp(argv[1], "keys") == 0)
+        return make_keys(argc - 2, argv + 2);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run(commands[i].run, argc - 1, argv + 1);

@@ -1,0 +1,191 @@
+#include "ctl/keys.h"
+
+#include "common/bus_keys.h"
+#include "common/event_json.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BROKER     "broker"
+#define ALLOW      "gateways.allow"
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-_."
+
+struct made {
+    const char *name;
+    bool fresh;
+    char public_key[BUS_KEY_SIZE];
+};
+
+static bool complain(const char *path, const char *what)
+{
+    fprintf(stderr, "banterctl: %s %s.\n", path, what);
+    return false;
+}
+
+/* Exclusively makes the file, or with append goes on with it. */
+static bool write_file(const char *path, mode_t mode, bool append, const struct strbuf *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_EXCL), mode);
+    bool good =
+        fd >= 0 && write(fd, strbuf_str(text), text->len) == (ssize_t)text->len && fsync(fd) == 0;
+    int error = errno;
+
+    if (fd >= 0)
+        close(fd);
+    return good || complain(path, strerror(error));
+}
+
+/* ---- one name ---------------------------------------------------------------------------------*/
+
+static bool make_pair(const char *path, const char *name, struct bus_key_pair *pair)
+{
+    struct strbuf text = STRBUF_EMPTY;
+    bool good;
+
+    if (!bus_key_pair_make(pair))
+        return complain("libzmq", "was built without CURVE: it has no keys");
+    bus_key_pair_write(pair, name, &text);
+    good = write_file(path, 0600, false, &text);
+    mem_wipe(text.data, text.len);
+    strbuf_fini(&text);
+    return good;
+}
+
+static bool take_pair(const char *path, const char *name, struct bus_key_pair *pair, bool *fresh)
+{
+    char error[192];
+
+    *fresh = access(path, F_OK) != 0;
+    if (*fresh)
+        return make_pair(path, name, pair);
+    return bus_key_pair_read(path, pair, error, sizeof(error)) || complain(path, error);
+}
+
+static bool publish(const char *path, const char *key)
+{
+    struct strbuf text = STRBUF_EMPTY;
+    bool good = true;
+
+    strbuf_printf(&text, "%s\n", key);
+    if (access(path, F_OK) != 0)
+        good = write_file(path, 0644, false, &text);
+    strbuf_fini(&text);
+    return good;
+}
+
+static bool allow(const char *path, const struct made *made)
+{
+    struct bus_key_list list = {NULL, 0};
+    struct strbuf text = STRBUF_EMPTY;
+    char error[192];
+    bool good = true;
+
+    if (access(path, F_OK) == 0) {
+        if (!bus_key_list_read(path, &list, error, sizeof(error)))
+            return complain(path, error);
+    } else {
+        strbuf_add_str(&text, "# Who may connect to the brokers: a public key and a name on each "
+                              "line. SIGHUP reads it again.\n");
+    }
+    if (bus_key_list_find(&list, made->public_key) == NULL) {
+        strbuf_printf(&text, "%s %s\n", made->public_key, made->name);
+        good = write_file(path, 0644, true, &text);
+    }
+    strbuf_fini(&text);
+    bus_key_list_fini(&list);
+    return good;
+}
+
+static bool make_one(const char *dir, struct made *made)
+{
+    char *key = mem_printf("%s/%s.key", dir, made->name);
+    char *pub = mem_printf("%s/%s.pub", dir, made->name);
+    char *list = mem_printf("%s/%s", dir, ALLOW);
+    struct bus_key_pair pair = {"", ""};
+    bool good = take_pair(key, made->name, &pair, &made->fresh);
+
+    snprintf(made->public_key, sizeof(made->public_key), "%s", pair.public_key);
+    mem_wipe(&pair, sizeof(pair));
+    good = good && publish(pub, made->public_key) &&
+           (strcmp(made->name, BROKER) == 0 || allow(list, made));
+    mem_free(key);
+    mem_free(pub);
+    mem_free(list);
+    return good;
+}
+
+/* ---- what is said -----------------------------------------------------------------------------*/
+
+static void print_text(const char *dir, const struct made *made, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("%-5s %s/%s.key  public key %s\n", made[i].fresh ? "made" : "kept", dir,
+               made[i].name, made[i].public_key);
+    printf("\nEach broker (all of them have the same key):\n"
+           "  BANTER_BUS_KEY=%s/" BROKER ".key\n"
+           "  BANTER_BUS_GATEWAY_KEYS=%s/" ALLOW "\n\n"
+           "Each gateway, with its own .key file:\n"
+           "  BANTER_BUS_KEY=%s/%s.key\n"
+           "  BANTER_BUS_BROKER_KEY_FILE=%s/" BROKER ".pub\n\n"
+           "Give a host only the .key file of what runs there. After a change of " ALLOW
+           ",\nkill -HUP each broker.\n",
+           dir, dir, dir, made[1].name, dir);
+}
+
+static void add_text(struct strbuf *out, const char *text)
+{
+    json_write_string(out, (struct span){(const uint8_t *)text, strlen(text)});
+}
+
+static void print_json(const char *dir, const struct made *made, size_t count)
+{
+    struct strbuf out = STRBUF_EMPTY;
+
+    strbuf_add_str(&out, "{\"directory\":");
+    add_text(&out, dir);
+    strbuf_add_str(&out, ",\"allow\":\"" ALLOW "\",\"keys\":[");
+    for (size_t i = 0; i < count; i++) {
+        strbuf_printf(&out, "%s{\"name\":\"%s\",\"file\":\"%s.key\",\"public\":", i > 0 ? "," : "",
+                      made[i].name, made[i].name);
+        add_text(&out, made[i].public_key);
+        strbuf_printf(&out, ",\"made\":%s}", made[i].fresh ? "true" : "false");
+    }
+    strbuf_add_str(&out, "]}");
+    puts(strbuf_str(&out));
+    strbuf_fini(&out);
+}
+
+static bool name_is_good(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 0 && len <= BUS_KEY_NAME_MAX && strspn(name, NAME_CHARS) == len &&
+           name[0] != '.' && name[0] != '-' && strcmp(name, BROKER) != 0;
+}
+
+bool keys_make(const char *dir, char *const *names, size_t count, bool json)
+{
+    struct made *made = mem_alloc_array(count + 1, sizeof(*made));
+    bool good = true;
+
+    made[0].name = BROKER;
+    for (size_t i = 0; i < count && good; i++) {
+        made[i + 1].name = names[i];
+        good = name_is_good(names[i]) ||
+               complain(names[i], "is no name for a gateway's key: a-z, 0-9, '-', '_' and '.' are, "
+                                  "but \"" BROKER "\" is the broker's");
+    }
+    if (good && mkdir(dir, 0755) != 0 && errno != EEXIST)
+        good = complain(dir, strerror(errno));
+    for (size_t i = 0; i <= count && good; i++)
+        good = make_one(dir, &made[i]);
+    if (good)
+        (json ? print_json : print_text)(dir, made, count + 1);
+    mem_free(made);
+    return good;
+}
