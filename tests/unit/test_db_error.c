@@ -1,4 +1,4 @@
-// needs: 
+// needs:
 #include "common/db_error.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// needs: 
+// needs:
 /* errors: the table that clients, other processes and the bus rely on. */
 #include "common/errors.h"
 

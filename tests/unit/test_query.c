@@ -1,4 +1,4 @@
-// needs: 
+// needs:
 /* query: the parameters of a URI, and numbers in them. */
 #include "gateway/query.h"
 
