@@ -292,6 +292,8 @@ export interface WebSocketLike {
   onerror: ((event: never) => void) | null
   send(data: string): void
   close(code?: number): void
+  /** Of `ws`: ends it without a close handshake. */
+  terminate?(): void
 }
 
 export type WebSocketClass = new (url: string) => WebSocketLike
@@ -393,7 +395,8 @@ export interface RoomChannel {
   on<Name extends keyof RoomEvents>(name: Name, listener: Listener<RoomEvents[Name]>): Unlisten
   /**
    * Subscribes and gives the log's events in order. Ends when the room is left or removed, or the
-   * client is closed; throws what the signal or a `reset` (code `reset`) brings.
+   * client is closed; throws what the signal or a `reset` (code `reset`) brings, SignedOutError, or
+   * ReaderTooSlowError.
    */
   events(options?: EventsOptions): AsyncIterableIterator<LogEvent>
 }
