@@ -18,6 +18,10 @@
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "                  \
     "form-action 'self'; frame-ancestors 'none'"
+/* The chat, which shows what strangers write, cannot even turn a text into HTML or a script:
+ * https://www.w3.org/TR/trusted-types/. Swagger UI does so. */
+#define CHAT_POLICY CONTENT_POLICY "; require-trusted-types-for 'script'; trusted-types 'none'"
+#define CHAT_PATH   "/index.html"
 
 #define FILE_BYTES_MAX (64 * 1024 * 1024)
 
@@ -32,9 +36,9 @@ struct asset {
     struct blob plain;
     struct blob gzip;
     struct blob brotli;
-    char etag[20]; /* quoted */
+    char hash[17];
     bool immutable;
-    bool is_page;
+    const char *policy; /* of a page; NULL: it is none */
 };
 
 struct assets {
@@ -100,16 +104,15 @@ static void add_file(struct assets *assets, const char *dir, const char *path)
 {
     struct asset asset = {.path = mem_strdup(path + strlen(dir)), .type = type_of(path)};
     uint8_t hash[DIGEST_SHA256_SIZE];
-    char hex[2 * 8 + 1];
 
     asset.plain = read_file(path);
     asset.gzip = read_variant(path, ".gz");
     asset.brotli = read_variant(path, ".br");
     asset.immutable = strncmp(asset.path, "/assets/", 8) == 0;
-    asset.is_page = strncmp(asset.type, "text/html", 9) == 0;
+    if (strncmp(asset.type, "text/html", 9) == 0)
+        asset.policy = strcmp(asset.path, CHAT_PATH) == 0 ? CHAT_POLICY : CONTENT_POLICY;
     digest_sha256(asset.plain.data, asset.plain.len, hash);
-    digest_hex(hash, 8, hex);
-    snprintf(asset.etag, sizeof(asset.etag), "\"%s\"", hex);
+    digest_hex(hash, 8, asset.hash);
     assets->items = mem_realloc(assets->items, (assets->count + 1) * sizeof(*assets->items));
     assets->items[assets->count++] = asset;
 }
@@ -204,45 +207,53 @@ static bool accepts(const char *header, const char *coding)
     return false;
 }
 
-static const struct blob *choose(const struct asset *asset, struct request *request)
+/* One of the forms in which a file is there, and what it is called in headers. */
+struct variant {
+    const struct blob *blob;
+    const char *coding; /* NULL: as it is */
+};
+
+static struct variant choose(const struct asset *asset, struct request *request)
 {
     const char *header = request_header(request, "Accept-Encoding");
 
-    if (asset->gzip.data != NULL || asset->brotli.data != NULL)
-        request_add_header(request, "Vary", "Accept-Encoding");
-    if (asset->brotli.data != NULL && accepts(header, "br")) {
-        request_add_header(request, "Content-Encoding", "br");
-        return &asset->brotli;
-    }
-    if (asset->gzip.data != NULL && accepts(header, "gzip")) {
-        request_add_header(request, "Content-Encoding", "gzip");
-        return &asset->gzip;
-    }
-    return &asset->plain;
+    if (asset->brotli.data != NULL && accepts(header, "br"))
+        return (struct variant){&asset->brotli, "br"};
+    if (asset->gzip.data != NULL && accepts(header, "gzip"))
+        return (struct variant){&asset->gzip, "gzip"};
+    return (struct variant){&asset->plain, NULL};
 }
 
 bool assets_serve(const struct assets *assets, struct request *request, struct span path)
 {
     const struct asset *asset = find(assets, path);
+    struct variant variant;
     const char *known;
-    const struct blob *blob;
+    char etag[32];
 
     if (asset == NULL || !request->is_get)
         return false;
     request->is_asset = true;
-    request_add_header(request, "ETag", asset->etag);
+    variant = choose(asset, request);
+    /* Each form has a tag of its own (RFC 9110, 8.8.3.3). */
+    snprintf(etag, sizeof(etag), "\"%s%s%s\"", asset->hash, variant.coding != NULL ? "-" : "",
+             variant.coding != NULL ? variant.coding : "");
+    request_add_header(request, "ETag", etag);
     request_add_header(request, "Cache-Control",
                        asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");
-    if (asset->is_page) {
-        request_add_header(request, "Content-Security-Policy", CONTENT_POLICY);
+    if (asset->gzip.data != NULL || asset->brotli.data != NULL)
+        request_add_header(request, "Vary", "Accept-Encoding");
+    if (asset->policy != NULL) {
+        request_add_header(request, "Content-Security-Policy", asset->policy);
         request_add_header(request, "X-Frame-Options", "DENY");
     }
     known = request_header(request, "If-None-Match");
-    if (known != NULL && (strstr(known, asset->etag) != NULL || strcmp(known, "*") == 0)) {
+    if (known != NULL && (strstr(known, etag) != NULL || strcmp(known, "*") == 0)) {
         request_reply_bytes(request, 304, NULL, NULL, 0);
         return true;
     }
-    blob = choose(asset, request);
-    request_reply_bytes(request, 200, asset->type, blob->data, blob->len);
+    if (variant.coding != NULL)
+        request_add_header(request, "Content-Encoding", variant.coding);
+    request_reply_bytes(request, 200, asset->type, variant.blob->data, variant.blob->len);
     return true;
 }
