@@ -37,6 +37,7 @@ look() {
   need npm command npm
   need ca-certificates file /etc/ssl/certs/ca-certificates.crt
   need curl command curl
+  need haproxy command haproxy
   if [ "$1" = --dev ]; then
     need clang command clang
     need libclang-rt-14-dev libfuzzer 14
@@ -45,7 +46,6 @@ look() {
     need cppcheck command cppcheck
     need shellcheck command shellcheck
     need valgrind command valgrind
-    need haproxy command haproxy
   fi
 }
 

@@ -3,6 +3,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/settings.h"
@@ -252,6 +253,38 @@ void chat_client_turn_end(void *context)
         free_room(LIST_ITEM(node, struct chat_room, ended_node));
 }
 
+/* ---- what the access log says ---- */
+
+static const char *const kind_names[] = {"single", "multi", "stream"};
+
+static void log_open(const struct chat_client *client, const char *request_id)
+{
+    char origin[ORIGIN_TEXT_SIZE];
+
+    if (client->services->settings->access_log)
+        log_info("ws.open", "%s req=%s kind=%s user=%llu", origin_format(&client->origin, origin),
+                 request_id, kind_names[client->kind],
+                 (unsigned long long)client->membership.session->user_id);
+}
+
+static void log_close(const struct chat_client *client)
+{
+    static const char *const by[] = {"server", "client", "network"};
+    const struct session *session = client->membership.session;
+    const struct ws_ending *ending = &client->conn.ending;
+    char origin[ORIGIN_TEXT_SIZE];
+
+    if (client->services->settings->access_log)
+        log_info("ws.close",
+                 "%s kind=%s user=%llu by=%s code=%u reason=\"%s\" duration_ms=%llu frames_in=%u "
+                 "frames_out=%u",
+                 origin_format(&client->origin, origin), kind_names[client->kind],
+                 (unsigned long long)(session != NULL ? session->user_id : 0), by[ending->by],
+                 ending->code, ending->reason != NULL ? ending->reason : "",
+                 (unsigned long long)(clock_mono_ms() - client->opened_ms), ending->frames_in,
+                 ending->frames_out);
+}
+
 /* ---- admission ---- */
 
 static enum err no_row_is_no_token(enum err err)
@@ -310,6 +343,7 @@ static void admit(struct chat_client *client, const struct admission *admission)
 {
     sessions_attach(client->services->sessions, &client->membership, admission->token_hash,
                     &admission->session);
+    log_open(client, admission->request.request_id);
     if (client->kind == CHAT_MULTI)
         say_hello(client, admission->epoch);
     else
@@ -408,11 +442,14 @@ static bool token_usable(struct span token)
 
 /* ---- coming and going ---- */
 
-static struct chat_client *create(struct services *services, enum chat_kind kind)
+static struct chat_client *create(struct services *services, enum chat_kind kind,
+                                  const struct origin *origin)
 {
     struct chat_client *client = mem_alloc(sizeof(*client));
 
     client->services = services;
+    client->origin = *origin;
+    client->opened_ms = clock_mono_ms();
     client->kind = (uint8_t)kind;
     client->refs = 1;
     client->membership.on_ended = on_session_ended;
@@ -432,7 +469,8 @@ static void count_open(const struct services *services)
 void chat_client_open(struct services *services, int fd, const void *early, size_t early_len,
                       const struct chat_request *request)
 {
-    struct chat_client *client = create(services, request->single ? CHAT_SINGLE : CHAT_MULTI);
+    struct chat_client *client =
+        create(services, request->single ? CHAT_SINGLE : CHAT_MULTI, &request->origin);
     struct admission *admission;
 
     ws_conn_open(&client->conn, services->sockets, fd, early, early_len);
@@ -452,7 +490,7 @@ void chat_client_open(struct services *services, int fd, const void *early, size
 void chat_client_open_stream(struct services *services, int fd,
                              const struct stream_request *request)
 {
-    struct chat_client *client = create(services, CHAT_STREAM);
+    struct chat_client *client = create(services, CHAT_STREAM, &request->origin);
     struct chat_request room = {.room_id = request->room_id,
                                 .has_since = request->has_since,
                                 .since = request->since,
@@ -461,6 +499,7 @@ void chat_client_open_stream(struct services *services, int fd,
     ws_conn_open_stream(&client->conn, services->sockets, fd);
     count_open(services);
     sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
+    log_open(client, request->request_id);
     hear(create_room(client, &room), request->head);
     chat_client_hold_or_go_on(client);
 }
@@ -485,6 +524,7 @@ static void on_closed(struct ws_conn *conn)
 
     while ((node = list_first(&client->rooms)) != NULL)
         free_room(LIST_ITEM(node, struct chat_room, client_node));
+    log_close(client);
     sessions_detach(client->services->sessions, &client->membership);
     count_open(client->services);
     chat_client_unref(client);

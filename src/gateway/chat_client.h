@@ -15,6 +15,7 @@
 
 #include "common/json.h"
 #include "gateway/chat_frames.h"
+#include "gateway/origin.h"
 #include "gateway/rooms.h"
 #include "gateway/services.h"
 #include "gateway/sessions.h"
@@ -26,6 +27,8 @@ struct chat_client {
     struct ws_conn conn;
     struct session_member membership;
     struct services *services;
+    struct origin origin; /* of its handshake */
+    uint64_t opened_ms;
     struct list rooms; /* struct chat_room, by client_node */
     uint32_t room_count;
     uint32_t refs;       /* the socket's own, and one for each job and command under way */
@@ -54,6 +57,9 @@ struct chat_request {
     bool has_since;
     uint64_t since;
     uint64_t epoch; /* 0: not given */
+    /* Who asked; only chat_client_open() looks at these. */
+    struct origin origin;
+    char request_id[REQUEST_ID_SIZE];
 };
 
 /* For the ws_set of a worker. */
@@ -71,6 +77,8 @@ struct stream_request {
     bool has_since;
     uint64_t since;
     uint64_t epoch;
+    struct origin origin;
+    const char *request_id;
 };
 void chat_client_open_stream(struct services *services, int fd,
                              const struct stream_request *request);

@@ -26,6 +26,16 @@ struct client_address client_address_of_socket(const struct sockaddr *socket_add
     return address;
 }
 
+struct client_address client_address_of_peer(int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof(address);
+
+    if (getpeername(fd, (struct sockaddr *)&address, &len) < 0)
+        address.ss_family = AF_UNSPEC; /* it has gone already */
+    return client_address_of_socket((struct sockaddr *)&address);
+}
+
 char *client_address_format(const struct client_address *address,
                             char out[CLIENT_ADDRESS_TEXT_SIZE])
 {

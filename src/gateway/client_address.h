@@ -1,10 +1,11 @@
 /*
  * client_address.h: whose address a request came from, seen through balancers.
  *
- * Pure. X-Forwarded-For has no standard; what is done here is what the balancers themselves
- * describe: each hop appends the address that it was connected from, so the line is to be read from
- * its right end, and only as far as those who wrote it are trusted. Forwarded (RFC 7239) is not
- * read: one who is believed in two headers has to keep both of them clean.
+ * Pure, but for one question to the kernel. X-Forwarded-For has no standard; what is done here is
+ * what the balancers themselves describe: each hop appends the address that it was connected from,
+ * so the line is to be read from its right end, and only as far as those who wrote it are trusted.
+ * Forwarded (RFC 7239) is not read: one who is believed in two headers has to keep both of them
+ * clean.
  */
 #ifndef BANTER_GATEWAY_CLIENT_ADDRESS_H
 #define BANTER_GATEWAY_CLIENT_ADDRESS_H
@@ -24,6 +25,8 @@ struct client_address {
 
 /* Of an IPv4 or IPv6 socket; not known for any other. */
 struct client_address client_address_of_socket(const struct sockaddr *socket_address);
+/* Who is at the other end of a socket; does not block. */
+struct client_address client_address_of_peer(int fd);
 /* "192.0.2.1:4711", "[2001:db8::1]:4711", without a port when that is not known; "-" for an address
  * that is not. Returns out. */
 char *client_address_format(const struct client_address *address,

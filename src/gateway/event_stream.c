@@ -9,17 +9,19 @@
 #include "gateway/routes.h"
 #include "gateway/takeover.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 /* Without a length the end of the connection is the end of the body (RFC 9112, 6.3). retry: is what
- * a client waits that was cut off without a bye. */
+ * a client waits that was cut off without a bye. %s is the request's id. */
 static const char response_head[] = "HTTP/1.1 200 OK\r\n"
                                     "Content-Type: text/event-stream\r\n"
                                     "Cache-Control: no-store\r\n"
                                     "X-Content-Type-Options: nosniff\r\n"
                                     "X-Accel-Buffering: no\r\n"
                                     "Connection: close\r\n"
+                                    "X-Request-Id: %s\r\n"
                                     "\r\n"
                                     "retry: 1000\n\n";
 
@@ -58,6 +60,8 @@ void event_stream_finish(struct request *request)
 {
     struct stream_request *stream = request->state;
     struct services *services = request->services;
+    char head[sizeof(response_head) + REQUEST_ID_SIZE];
+    size_t len;
     int fd = -1;
 
     if (services->draining) {
@@ -68,15 +72,18 @@ void event_stream_finish(struct request *request)
         request_reply_bytes(request, 200, "text/event-stream", NULL, 0);
         return;
     }
+    len = (size_t)snprintf(head, sizeof(head), response_head, request->id);
     switch (takeover_socket(request, NULL, &fd)) {
     case TAKEOVER_NO_ROOM:
         request_reply_error(request, ERR_OVERLOADED);
         return;
     case TAKEOVER_DONE:
-        request_count(request, 200);
+        request_answered(request, 200, 0);
+        stream->origin = request->origin;
+        stream->request_id = request->id;
         stream->token_hash = request->token_hash;
         stream->session = &request->session;
-        if (takeover_send(fd, response_head, sizeof(response_head) - 1))
+        if (takeover_send(fd, head, len))
             chat_client_open_stream(services, fd, stream);
         else
             close(fd);

@@ -18,22 +18,21 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/listener.h>
 #include <sys/socket.h>
 
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/list.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "gateway/http_guard.h"
 #include "gateway/http_guard_reply.h"
+#include "gateway/proxy_protocol.h"
 
 #define LINGER_MS_DEFAULT 2000
 #define TICK_MS_MIN       10
 #define TICK_MS_MAX       250
-#define ACCEPT_PAUSE_MS   100
-#define LISTENERS_MAX     8
 /* Refused connections that are given the time to read why; more are just closed. */
 #define REFUSED_LINGER_MAX 256
 /* Requests that wait while a reply is written: beyond the first bound reading pauses; a stream of
@@ -43,6 +42,8 @@
 
 enum conn_state {
     CONN_NEW,     /* made, not yet seen with its evhttp_connection; we hold a reference */
+    CONN_PROXY,   /* a PROXY header is due, and cut out of the input as it comes */
+    CONN_DROP,    /* it was none: input is cut; to be closed without a word by the kick */
     CONN_OPEN,    /* the checker follows */
     CONN_FAILING, /* input is cut; the error is told as soon as evhttp has nothing under way */
     CONN_LINGER,  /* told; swallowing */
@@ -57,9 +58,12 @@ struct guard_conn {
     struct evbuffer_cb_entry *input_cb;
     struct evbuffer_cb_entry *output_cb;
     enum conn_state state;
-    enum err error;    /* what the client is to be told */
-    bool editing;      /* the input buffer changes by our own hand */
-    bool refused;      /* one too many */
+    enum err error; /* what the client is to be told */
+    bool editing;   /* the input buffer changes by our own hand */
+    bool refused;   /* one too many */
+    bool proxy;     /* of a port where the PROXY protocol is spoken */
+    struct http_guard_peer peer;
+    struct proxy_parser proxy_parser;
     uint64_t received; /* bytes of the stream that ever were in the input and not cut out of it */
     uint64_t checked;  /* how many of them the checker has seen */
     uint64_t good_end; /* where the last complete request ends */
@@ -70,27 +74,24 @@ struct guard_conn {
     struct http_guard guard;
 };
 
-struct guard_listener {
-    struct evconnlistener *listener;
-    bool paused;
+/* What evhttp's callback for new connections gets: a port, of one kind or the other. */
+struct guard_port {
+    struct http_guard_set *set;
+    bool proxy;
 };
 
 struct http_guard_set {
-    struct list_node node; /* on all_sets */
-    struct event_base *base;
     struct event *kick; /* runs todo after the present callback */
     struct event *tick;
     struct list conns;
     struct list todo;
-    struct event *unpause; /* of listeners */
+    struct map *by_evcon; /* struct guard_conn, by the address of its evhttp_connection */
+    uint64_t last_number;
     size_t refused_count;
     struct http_guard_options options;
     struct http_guard_counters counters;
-    struct guard_listener listeners[LISTENERS_MAX];
+    struct guard_port ports[2];
 };
-
-/* A listener's error callback gets evhttp as its argument, so the set has to be looked for. */
-static struct list all_sets = {{&all_sets.head, &all_sets.head}};
 
 /* ---- What evhttp is doing ---- */
 
@@ -152,6 +153,13 @@ static void cut_input(struct guard_conn *conn)
     conn->received = front + input_length(conn);
 }
 
+static void say_refused(struct guard_conn *conn, enum err error, const char *why)
+{
+    const struct http_guard_options *options = &conn->set->options;
+    if (options->on_refused != NULL)
+        options->on_refused(options->context, &conn->peer, error, why);
+}
+
 /* evhttp may have taken the beginning of the bad request, but never its end: it goes on waiting
  * until the client has been told and the connection is freed. */
 static void start_failing(struct guard_conn *conn, enum err error)
@@ -159,6 +167,7 @@ static void start_failing(struct guard_conn *conn, enum err error)
     conn->state = CONN_FAILING;
     conn->error = error;
     conn->set->counters.violations[error]++;
+    say_refused(conn, error, NULL);
     cut_input(conn);
     want_kick(conn);
 }
@@ -215,6 +224,50 @@ static void bound_pipeline(struct guard_conn *conn)
     }
 }
 
+/* The connection of a PROXY port is of no use. Not from inside one of its own callbacks. */
+static void refuse_proxy(struct guard_conn *conn, const char *why)
+{
+    conn->set->counters.proxy_refused++;
+    say_refused(conn, ERR_NONE, why);
+    evhttp_connection_free(conn->evcon);
+}
+
+static bool is_trusted(const struct http_guard_set *set, const struct client_address *address)
+{
+    return set->options.trusted != NULL && networks_contain(set->options.trusted, &address->ip);
+}
+
+/* Cuts the header out of the input. What is behind it is the stream that the checker sees. */
+static void read_proxy_header(struct guard_conn *conn)
+{
+    struct evbuffer *input = bufferevent_get_input(conn->bev);
+    enum proxy_result result = PROXY_MORE;
+    uint8_t bytes[256];
+    ev_ssize_t len;
+    while (result == PROXY_MORE && (len = evbuffer_copyout(input, bytes, sizeof(bytes))) > 0) {
+        size_t taken;
+        result = proxy_parser_feed(&conn->proxy_parser, bytes, (size_t)len, &taken);
+        conn->editing = true;
+        CHECK(evbuffer_drain(input, taken) == 0);
+        conn->editing = false;
+        conn->received -= taken;
+    }
+    if (result == PROXY_DONE) {
+        const struct client_address *source = &conn->proxy_parser.source;
+        conn->state = CONN_OPEN;
+        conn->since_ms = clock_mono_ms();
+        /* A source that is not told is nobody to believe: anybody may be behind the balancer. */
+        if (ip_address_known(&source->ip)) {
+            conn->peer.address = *source;
+            conn->peer.trusted = is_trusted(conn->set, source);
+        }
+    } else if (result == PROXY_BAD) {
+        conn->state = CONN_DROP;
+        cut_input(conn);
+        want_kick(conn);
+    }
+}
+
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
 {
     struct guard_conn *conn = context;
@@ -222,10 +275,14 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
     if (conn->editing || info->n_added == 0)
         return;
     conn->received += info->n_added;
-    if (conn->state == CONN_FAILING || conn->state == CONN_LINGER) {
+    if (conn->state == CONN_PROXY)
+        read_proxy_header(conn);
+    if (conn->state == CONN_FAILING || conn->state == CONN_LINGER || conn->state == CONN_DROP) {
         cut_input(conn);
         return;
     }
+    if (conn->state != CONN_OPEN)
+        return;
     if (http_guard_phase(&conn->guard) != HTTP_GUARD_HELD)
         check_input(conn);
     if (conn->state == CONN_OPEN)
@@ -252,6 +309,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
 static void free_conn(struct guard_conn *conn)
 {
     struct http_guard_set *set = conn->set;
+    if (conn->evcon != NULL)
+        map_remove_u64(set->by_evcon, (uintptr_t)conn->evcon);
     evbuffer_remove_cb_entry(bufferevent_get_input(conn->bev), conn->input_cb);
     evbuffer_remove_cb_entry(bufferevent_get_output(conn->bev), conn->output_cb);
     if (conn->refused)
@@ -271,7 +330,8 @@ static void on_close(struct evhttp_connection *evcon, void *context)
 /* Called by evhttp for each connection that it has accepted; the descriptor comes later. */
 static struct bufferevent *on_accept(struct event_base *base, void *context)
 {
-    struct http_guard_set *set = context;
+    const struct guard_port *port = context;
+    struct http_guard_set *set = port->set;
     struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
     /* NULL would make evhttp go on without a guard. */
     CHECK(bev != NULL);
@@ -279,7 +339,10 @@ static struct bufferevent *on_accept(struct event_base *base, void *context)
     conn->set = set;
     conn->bev = bev;
     conn->state = CONN_NEW;
+    conn->proxy = port->proxy;
+    conn->peer.number = ++set->last_number;
     http_guard_init(&conn->guard);
+    proxy_parser_init(&conn->proxy_parser);
     conn->since_ms = conn->progress_ms = clock_mono_ms();
     conn->input_cb = evbuffer_add_cb(bufferevent_get_input(bev), on_input, conn);
     conn->output_cb = evbuffer_add_cb(bufferevent_get_output(bev), on_output, conn);
@@ -328,9 +391,16 @@ static void adopt(struct guard_conn *conn)
     CHECK(evhttp_connection_get_bufferevent(conn->evcon) == bev);
     evhttp_connection_set_closecb(conn->evcon, on_close, conn);
     CHECK(bufferevent_decref(bev) == 0);
-    conn->state = CONN_OPEN;
-    if (conn->refused) {
+    CHECK(map_put_u64(conn->set->by_evcon, (uintptr_t)conn->evcon, conn) == NULL);
+    conn->peer.address = client_address_of_peer(bufferevent_getfd(bev));
+    bool trusted = is_trusted(conn->set, &conn->peer.address);
+    conn->peer.trusted = trusted && !conn->proxy;
+    conn->state = conn->proxy ? CONN_PROXY : CONN_OPEN;
+    if (conn->proxy && !trusted) {
+        refuse_proxy(conn, "the peer is not in TRUSTED_PROXIES");
+    } else if (conn->refused) {
         conn->error = ERR_OVERLOADED;
+        say_refused(conn, ERR_OVERLOADED, NULL);
         tell_client(conn);
     }
 }
@@ -350,6 +420,8 @@ static void on_kick(evutil_socket_t fd, short what, void *context)
         struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, todo);
         if (conn->state == CONN_NEW)
             adopt(conn);
+        else if (conn->state == CONN_DROP)
+            refuse_proxy(conn, "no PROXY header");
         else if (ready_to_tell(conn))
             tell_client(conn);
     }
@@ -416,68 +488,13 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
         check_stall(conn, now);
         if (conn->state == CONN_OPEN)
             check_deadline(conn, now);
+        else if (conn->state == CONN_PROXY && now - conn->since_ms >= set->options.request_head_ms)
+            refuse_proxy(conn, "the PROXY header did not come in time");
         else if (ready_to_tell(conn))
             tell_client(conn);
         else if (conn->state == CONN_LINGER && now - conn->since_ms >= set->options.linger_ms)
             evhttp_connection_free(conn->evcon);
     }
-}
-
-/* ---- Listeners ---- */
-
-static struct guard_listener *find_listener(struct http_guard_set *set,
-                                            const struct evconnlistener *listener)
-{
-    for (size_t i = 0; i < LISTENERS_MAX; i++) {
-        if (set->listeners[i].listener == listener)
-            return &set->listeners[i];
-    }
-    return NULL;
-}
-
-static void on_accept_error(struct evconnlistener *listener, void *evhttp)
-{
-    static const struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
-    (void)evhttp;
-    LIST_FOREACH (node, &all_sets) {
-        struct http_guard_set *set = LIST_ITEM(node, struct http_guard_set, node);
-        struct guard_listener *entry = find_listener(set, listener);
-        if (entry == NULL)
-            continue;
-        set->counters.accept_errors++;
-        entry->paused = evconnlistener_disable(listener) == 0;
-        event_add(set->unpause, &pause);
-    }
-}
-
-static void on_unpause(evutil_socket_t fd, short what, void *context)
-{
-    struct http_guard_set *set = context;
-    (void)fd;
-    (void)what;
-    for (size_t i = 0; i < LISTENERS_MAX; i++) {
-        if (set->listeners[i].paused)
-            evconnlistener_enable(set->listeners[i].listener);
-        set->listeners[i].paused = false;
-    }
-}
-
-void http_guard_watch_listener(struct http_guard_set *set, struct evconnlistener *listener)
-{
-    struct guard_listener *entry = find_listener(set, NULL);
-    CHECK(entry != NULL);
-    entry->listener = listener;
-    evconnlistener_set_error_cb(listener, on_accept_error);
-}
-
-void http_guard_forget_listener(struct http_guard_set *set, struct evconnlistener *listener)
-{
-    struct guard_listener *entry = find_listener(set, listener);
-    if (entry == NULL)
-        return;
-    evconnlistener_set_error_cb(listener, NULL);
-    entry->listener = NULL;
-    entry->paused = false;
 }
 
 /* ---- The set ---- */
@@ -506,15 +523,17 @@ struct http_guard_set *http_guard_set_create(struct event_base *base,
     list_init(&set->conns);
     list_init(&set->todo);
     set->kick = event_new(base, -1, 0, on_kick, set);
-    set->unpause = event_new(base, -1, 0, on_unpause, set);
     set->tick = event_new(base, -1, EV_PERSIST, on_tick, set);
-    CHECK(set->kick != NULL && set->unpause != NULL && set->tick != NULL);
+    CHECK(set->kick != NULL && set->tick != NULL);
+    set->by_evcon = map_create();
+    set->last_number = options->first_number;
+    set->ports[0] = (struct guard_port){set, false};
+    set->ports[1] = (struct guard_port){set, true};
     struct timeval interval = {
         .tv_sec = (time_t)(set->options.tick_ms / 1000),
         .tv_usec = (suseconds_t)(set->options.tick_ms % 1000 * 1000),
     };
     CHECK(event_add(set->tick, &interval) == 0);
-    list_push_back(&all_sets, &set->node);
     return set;
 }
 
@@ -525,17 +544,16 @@ void http_guard_set_destroy(struct http_guard_set **set)
         return;
     on_kick(-1, 0, gone); /* connections that evhttp freed before we knew them */
     CHECK(list_empty(&gone->conns));
-    list_remove(&gone->node);
+    map_destroy(&gone->by_evcon);
     event_free(gone->kick);
-    event_free(gone->unpause);
     event_free(gone->tick);
     mem_free(gone);
     *set = NULL;
 }
 
-void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http)
+void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http, bool proxy)
 {
-    evhttp_set_bevcb(http, on_accept, set);
+    evhttp_set_bevcb(http, on_accept, &set->ports[proxy ? 1 : 0]);
     evhttp_set_max_headers_size(http, HTTP_HEAD_BYTES_MAX);
     evhttp_set_max_body_size(http, BODY_BYTES_MAX);
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
@@ -543,13 +561,21 @@ void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http)
                                          EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
 }
 
+static bool is_idle(const struct guard_conn *conn)
+{
+    if (!evhttp_is_reading(conn) || input_length(conn) > 0)
+        return false;
+    return conn->state == CONN_PROXY
+               ? conn->proxy_parser.len == 0
+               : conn->state == CONN_OPEN && http_guard_phase(&conn->guard) == HTTP_GUARD_IDLE;
+}
+
 size_t http_guard_close_idle(struct http_guard_set *set)
 {
     size_t closed = 0;
     LIST_FOREACH_SAFE (node, &set->conns) {
         struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, node);
-        if (conn->state != CONN_OPEN || http_guard_phase(&conn->guard) != HTTP_GUARD_IDLE ||
-            !evhttp_is_reading(conn) || input_length(conn) > 0)
+        if (!is_idle(conn))
             continue;
         evhttp_connection_free(conn->evcon);
         closed++;
@@ -560,4 +586,11 @@ size_t http_guard_close_idle(struct http_guard_set *set)
 const struct http_guard_counters *http_guard_counters(const struct http_guard_set *set)
 {
     return &set->counters;
+}
+
+const struct http_guard_peer *http_guard_peer(const struct http_guard_set *set,
+                                              const struct evhttp_connection *evcon)
+{
+    const struct guard_conn *conn = map_find_u64(set->by_evcon, (uintptr_t)evcon);
+    return conn != NULL ? &conn->peer : NULL;
 }

@@ -15,18 +15,27 @@
  * its guard. If an upgrade is refused by an ordinary reply, the guard notices that reply and checks
  * the bytes that followed the request before evhttp reads them.
  *
- * Nothing here blocks or calls back into the owner. The process must ignore SIGPIPE.
+ * Nothing here blocks, and only on_refused calls back into the owner. The process must ignore
+ * SIGPIPE.
  */
 #ifndef BANTER_GATEWAY_HTTP_GUARD_CONN_H
 #define BANTER_GATEWAY_HTTP_GUARD_CONN_H
 
 #include "common/base.h"
 #include "common/errors.h"
+#include "gateway/client_address.h"
 
 struct event_base;
-struct evconnlistener;
 struct evhttp;
+struct evhttp_connection;
 struct http_guard_set;
+
+/* Who is at the other end of a connection. */
+struct http_guard_peer {
+    uint64_t number;               /* of the connection */
+    struct client_address address; /* of the socket; on a PROXY port, as the header says */
+    bool trusted;                  /* a balancer of ours: it is believed about its clients */
+};
 
 /* Times in milliseconds; all must be set unless 0 has a meaning. */
 struct http_guard_options {
@@ -37,6 +46,15 @@ struct http_guard_options {
     uint64_t linger_ms;       /* how long input is swallowed after an error reply; 0: 2,000 */
     uint64_t tick_ms;         /* how often deadlines are looked at; 0: from the others */
     size_t connections_max;   /* beyond it a connection is told 503 */
+    uint64_t first_number;    /* connections are numbered from the one after it */
+    const struct networks *trusted; /* borrowed; NULL: nobody */
+    /*
+     * For the log; may be NULL. A connection is answered with error, or, on a PROXY port, closed
+     * without a word (ERR_NONE), and why is a static sentence. Must not call the set.
+     */
+    void (*on_refused)(void *context, const struct http_guard_peer *peer, enum err error,
+                       const char *why);
+    void *context;
 };
 
 /* Counts since the start, for metrics; connections is the present number. */
@@ -49,8 +67,8 @@ struct http_guard_counters {
     uint64_t body_timeouts;
     uint64_t idle_closes;
     uint64_t write_stalls;
-    uint64_t refused; /* for the number of connections */
-    uint64_t accept_errors;
+    uint64_t refused;       /* for the number of connections */
+    uint64_t proxy_refused; /* closed for want of a good PROXY header, or of trust in who sent it */
 };
 
 /* The base stays the caller's. */
@@ -63,15 +81,16 @@ void http_guard_set_destroy(struct http_guard_set **set);
  * Guards all connections that http accepts from now on: sets its bufferevent callback, its limits
  * of head and body, and the methods that reach the handler (GET HEAD POST PUT DELETE OPTIONS PATCH
  * TRACE: those that no route has are the router's 405). Do not set evhttp's timeout beside it.
+ *
+ * With proxy every connection has to begin with a header of the PROXY protocol (proxy_protocol.h),
+ * from a peer that is trusted, within the time for a request's head; else it is closed. Without it
+ * such a header is a request like any other, and a bad one.
  */
-void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http);
+void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http, bool proxy);
 
-/*
- * When accept() fails (no descriptors left), the listener pauses for 100 ms instead of spinning.
- * Forget it before it is freed, unless the set goes first or no event runs in between.
- */
-void http_guard_watch_listener(struct http_guard_set *set, struct evconnlistener *listener);
-void http_guard_forget_listener(struct http_guard_set *set, struct evconnlistener *listener);
+/* Who sent a request; NULL if the connection has gone. Valid while it lives. */
+const struct http_guard_peer *http_guard_peer(const struct http_guard_set *set,
+                                              const struct evhttp_connection *evcon);
 
 /* For draining: closes the connections on which no request is under way; returns how many. */
 size_t http_guard_close_idle(struct http_guard_set *set);

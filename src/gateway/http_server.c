@@ -7,9 +7,11 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/networks.h"
 #include "common/settings.h"
 #include "gateway/assets.h"
 #include "gateway/http_guard_conn.h"
+#include "gateway/http_pause.h"
 #include "gateway/http_target.h"
 #include "gateway/query.h"
 #include "gateway/request.h"
@@ -18,19 +20,36 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
-#include <event2/listener.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#define PORTS_MAX 2
+/* Balancers that are not believed knock on and on: one line in this time. */
+#define PROXY_LOG_MS 10000
+
+/* A listening socket with an evhttp of its own, by which the guard knows the port. */
+struct port {
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct evconnlistener *listener;
+};
 
 struct http_server {
     struct services *services;
     struct http_guard_set *guard;
-    struct evhttp *http;
-    struct evhttp_bound_socket *bound;
-    struct evconnlistener *listener;
+    struct http_pause *pause;
+    struct port ports[PORTS_MAX]; /* the second without an evhttp if there is none */
+    struct networks trusted;      /* TRUSTED_PROXIES */
+    struct log_limit proxy_limit;
+    char id_prefix[17]; /* of request ids; random, so that no other worker makes the same */
+    uint64_t ids;
     size_t busy;
+    uint64_t accept_errors;             /* as they were when they last went into the metrics */
     struct http_guard_counters counted; /* as they were when they last went into the metrics */
 };
 
@@ -38,8 +57,9 @@ static const char *method_name(enum evhttp_cmd_type command)
 {
     switch (command) {
     case EVHTTP_REQ_GET:
-    case EVHTTP_REQ_HEAD: /* answered as GET, without the body */
         return "GET";
+    case EVHTTP_REQ_HEAD:
+        return "HEAD";
     case EVHTTP_REQ_POST:
         return "POST";
     case EVHTTP_REQ_PUT:
@@ -132,6 +152,42 @@ static void start_route(struct request *request)
         route->finish(request);
 }
 
+/* The client's address, looked for in all X-Forwarded-For fields. */
+static struct client_address forwarded_for(const struct http_server *server,
+                                           struct evhttp_request *ev, struct client_address peer)
+{
+    const char *lines[HTTP_HEADER_COUNT_MAX];
+    size_t count = 0;
+    struct evkeyval *header = evhttp_request_get_input_headers(ev)->tqh_first;
+
+    for (; header != NULL && count < ARRAY_LEN(lines); header = header->next.tqe_next)
+        if (strcasecmp(header->key, "X-Forwarded-For") == 0)
+            lines[count++] = header->value;
+    return client_address_find(&server->trusted, peer, lines, count);
+}
+
+/* Who asks, and which id the request goes by: a balancer of ours is believed in both. */
+static void read_origin(struct http_server *server, struct request *request)
+{
+    const struct http_guard_peer *peer =
+        http_guard_peer(server->guard, evhttp_request_get_connection(request->ev));
+    const char *id = NULL;
+
+    if (peer != NULL) {
+        request->origin.conn = peer->number;
+        request->origin.client = peer->address;
+        if (peer->trusted) {
+            request->origin.client = forwarded_for(server, request->ev, peer->address);
+            id = request_header(request, "X-Request-Id");
+        }
+    }
+    if (id != NULL && request_id_valid(id))
+        memcpy(request->id, id, strlen(id) + 1);
+    else
+        snprintf(request->id, sizeof(request->id), "%s-%llx", server->id_prefix,
+                 (unsigned long long)++server->ids);
+}
+
 static struct request *create_request(struct http_server *server, struct evhttp_request *ev)
 {
     struct request *request = mem_alloc(sizeof(*request));
@@ -145,6 +201,10 @@ static struct request *create_request(struct http_server *server, struct evhttp_
     request->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
     request->is_get = request->is_head || evhttp_request_get_command(ev) == EVHTTP_REQ_GET;
     request->began_us = clock_mono_us();
+    request->method = method_name(evhttp_request_get_command(ev));
+    if (server->services->settings->access_log)
+        request->path = mem_strndup(uri, strcspn(uri, "?#"));
+    read_origin(server, request);
     server->busy++;
     return request;
 }
@@ -171,7 +231,7 @@ static void on_request(struct evhttp_request *ev, void *context)
     struct http_server *server = context;
     struct request *request = create_request(server, ev);
     const char *uri = http_target_origin(evhttp_request_get_uri(ev));
-    const char *method = method_name(evhttp_request_get_command(ev));
+    const char *method = request->is_head ? "GET" : request->method; /* without the body */
     struct span path = {(const uint8_t *)uri, strcspn(uri, "?#")};
     char allow[ROUTES_ALLOW_SIZE];
     enum routes_result result;
@@ -199,39 +259,94 @@ static void set_socket_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof(unsent_bytes));
 }
 
-struct http_server *http_server_create(struct services *services, int listen_fd)
+static void on_guard_refused(void *context, const struct http_guard_peer *peer, enum err error,
+                             const char *why)
 {
-    const struct settings *settings = services->settings;
-    struct http_server *server = mem_alloc(sizeof(*server));
+    struct http_server *server = context;
+    struct origin origin = {.conn = peer->number, .client = peer->address};
+    char text[ORIGIN_TEXT_SIZE];
+    uint64_t suppressed;
+
+    origin_format(&origin, text);
+    if (error == ERR_NONE) {
+        if (log_allowed(&server->proxy_limit, PROXY_LOG_MS, &suppressed))
+            log_warn("http.proxy_refused", "%s reason=\"%s\" suppressed=%llu", text, why,
+                     (unsigned long long)suppressed);
+    } else if (server->services->settings->access_log) {
+        log_info("http.refused", "%s status=%d code=%s", text, err_http_status(error),
+                 err_code(error));
+    }
+}
+
+static void create_guard(struct http_server *server, unsigned worker)
+{
+    const struct settings *settings = server->services->settings;
+    uint32_t random;
     struct http_guard_options options = {
         .request_head_ms = settings->request_head_ms,
         .request_body_ms = settings->request_body_ms,
         .keep_alive_ms = settings->keep_alive_ms,
         .connections_max = settings->http_connections_max,
+        .trusted = &server->trusted,
+        .on_refused = on_guard_refused,
+        .context = server,
     };
 
+    digest_random(&random, sizeof(random));
+    options.first_number = origin_first_conn(worker, random);
+    server->guard = http_guard_set_create(loop_base(server->services->loop), &options);
+}
+
+static void open_port(struct http_server *server, struct port *port, int fd, bool proxy)
+{
+    port->http = evhttp_new(loop_base(server->services->loop));
+    CHECK(port->http != NULL);
+    http_guard_set_attach(server->guard, port->http, proxy);
+    evhttp_set_default_content_type(port->http, NULL);
+    evhttp_set_gencb(port->http, on_request, server);
+    set_socket_options(fd);
+    port->bound = evhttp_accept_socket_with_handle(port->http, fd);
+    CHECK(port->bound != NULL);
+    port->listener = evhttp_bound_socket_get_listener(port->bound);
+    http_pause_watch(server->pause, port->listener);
+}
+
+struct http_server *http_server_create(struct services *services, const struct inherit *inherit)
+{
+    struct http_server *server = mem_alloc(sizeof(*server));
+    uint8_t random[8];
+    char why[128];
+
     server->services = services;
-    server->guard = http_guard_set_create(loop_base(services->loop), &options);
-    server->http = evhttp_new(loop_base(services->loop));
-    CHECK(server->http != NULL);
-    http_guard_set_attach(server->guard, server->http);
-    evhttp_set_default_content_type(server->http, NULL);
-    evhttp_set_gencb(server->http, on_request, server);
-    set_socket_options(listen_fd);
-    server->bound = evhttp_accept_socket_with_handle(server->http, listen_fd);
-    CHECK(server->bound != NULL);
-    server->listener = evhttp_bound_socket_get_listener(server->bound);
-    http_guard_watch_listener(server->guard, server->listener);
+    digest_random(random, sizeof(random));
+    digest_hex(random, sizeof(random), server->id_prefix);
+    /* The settings have checked it. */
+    CHECK(networks_parse(services->settings->trusted_proxies, &server->trusted, why, sizeof(why)));
+    create_guard(server, inherit->index);
+    server->pause = http_pause_create(loop_base(services->loop));
+    open_port(server, &server->ports[0], inherit->listen_fd, false);
+    if (inherit->proxy_fd >= 0)
+        open_port(server, &server->ports[1], inherit->proxy_fd, true);
+    if (inherit->proxy_fd >= 0 && server->trusted.count == 0)
+        log_warn(
+            "http.proxy_trusts_nobody",
+            "listen=%s hint=\"every connection there is closed until TRUSTED_PROXIES names the "
+            "balancers\"",
+            services->settings->proxy_listen);
     return server;
 }
 
 void http_server_stop_listening(struct http_server *server)
 {
-    if (server->bound == NULL)
-        return;
-    http_guard_forget_listener(server->guard, server->listener);
-    evhttp_del_accept_socket(server->http, server->bound);
-    server->bound = NULL;
+    for (size_t i = 0; i < PORTS_MAX; i++) {
+        struct port *port = &server->ports[i];
+
+        if (port->bound == NULL)
+            continue;
+        http_pause_forget(server->pause, port->listener);
+        evhttp_del_accept_socket(port->http, port->bound);
+        port->bound = NULL;
+    }
 }
 
 size_t http_server_busy(const struct http_server *server)
@@ -248,6 +363,7 @@ void http_server_count(struct http_server *server)
 {
     const struct http_guard_counters *now = http_guard_counters(server->guard);
     const struct http_guard_counters *last = &server->counted;
+    uint64_t accept_errors = http_pause_errors(server->pause) - server->accept_errors;
 
     for (size_t i = 0; i < ERR_COUNT; i++)
         metrics_add(METRIC_HTTP_VIOLATIONS, now->violations[i] - last->violations[i]);
@@ -255,11 +371,13 @@ void http_server_count(struct http_server *server)
                                           last->head_timeouts - last->body_timeouts);
     metrics_add(METRIC_HTTP_REFUSED, now->refused - last->refused);
     metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_CONNECTIONS, now->refused - last->refused);
-    metrics_add(METRIC_HTTP_ACCEPT_ERRORS, now->accept_errors - last->accept_errors);
+    metrics_add(METRIC_HTTP_PROXY_REFUSED, now->proxy_refused - last->proxy_refused);
+    metrics_add(METRIC_HTTP_ACCEPT_ERRORS, accept_errors);
     metrics_set(METRIC_HTTP_CONNECTIONS, now->connections);
-    if (now->accept_errors != last->accept_errors)
+    if (accept_errors > 0)
         log_warn("http.accept_failed", "times=%llu hint=\"the limit of open files\"",
-                 (unsigned long long)(now->accept_errors - last->accept_errors));
+                 (unsigned long long)accept_errors);
+    server->accept_errors += accept_errors;
     server->counted = *now;
 }
 
@@ -275,8 +393,12 @@ void http_server_destroy(struct http_server **server)
         return;
     CHECK((*server)->busy == 0);
     http_server_stop_listening(*server);
-    evhttp_free((*server)->http);
+    for (size_t i = 0; i < PORTS_MAX; i++)
+        if ((*server)->ports[i].http != NULL)
+            evhttp_free((*server)->ports[i].http);
     http_guard_set_destroy(&(*server)->guard);
+    http_pause_destroy(&(*server)->pause);
+    networks_fini(&(*server)->trusted);
     mem_free(*server);
     *server = NULL;
 }

@@ -5,13 +5,15 @@
 #ifndef BANTER_GATEWAY_HTTP_SERVER_H
 #define BANTER_GATEWAY_HTTP_SERVER_H
 
+#include "gateway/inherit.h"
 #include "gateway/services.h"
 
 struct http_server;
 
-/* Serves the listening socket, which becomes the server's. */
-struct http_server *http_server_create(struct services *services, int listen_fd);
-/* Accepts no more; what was begun goes on. The listening socket stays open in the master. */
+/* Serves the listening sockets, which become the server's. On the second, if there is one, the
+ * PROXY protocol is spoken. */
+struct http_server *http_server_create(struct services *services, const struct inherit *inherit);
+/* Accepts no more; what was begun goes on. The listening sockets stay open in the master. */
 void http_server_stop_listening(struct http_server *server);
 /* Requests that were not answered yet. */
 size_t http_server_busy(const struct http_server *server);

@@ -4,8 +4,10 @@
 #include "common/clock.h"
 #include "common/event_json.h"
 #include "common/limits.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/settings.h"
 #include "gateway/http_server.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
@@ -51,11 +53,48 @@ void request_run(struct request *request, struct pool *pool,
     request_reply_error(request, ERR_OVERLOADED);
 }
 
+/* nginx's number for a client that did not wait for its answer. */
+#define STATUS_CLIENT_GONE 499
+/* Failures come in crowds: all of them are counted, one in this time is written down. */
+#define FAILURE_LOG_MS 1000
+
+static void log_access(const struct request *request, int status, size_t bytes)
+{
+    char origin[ORIGIN_TEXT_SIZE];
+    char path[512];
+
+    log_info("http.request",
+             "%s req=%s method=%s path=%s status=%d bytes=%zu duration_us=%llu user=%llu",
+             origin_format(&request->origin, origin), request->id, request->method,
+             log_quote(request->path, path, sizeof(path)), status, bytes,
+             (unsigned long long)(clock_mono_us() - request->began_us),
+             (unsigned long long)request->session.user_id);
+}
+
+static void log_failure(const struct request *request, int status)
+{
+    static struct log_limit limit;
+    char origin[ORIGIN_TEXT_SIZE];
+    uint64_t suppressed;
+
+    /* /readyz fails without an error, and draining is no failure. */
+    if (request->err == ERR_NONE || request->err == ERR_DRAINING ||
+        !log_allowed(&limit, FAILURE_LOG_MS, &suppressed))
+        return;
+    log_warn("http.failed", "%s req=%s method=%s route=%s status=%d err=%s suppressed=%llu",
+             origin_format(&request->origin, origin), request->id, request->method,
+             request->route != NULL ? request->route->path : "-", status, err_code(request->err),
+             (unsigned long long)suppressed);
+}
+
 void request_forget(struct request *request)
 {
     http_server_request_gone(request->server);
+    if (!request->counted && request->path != NULL)
+        log_access(request, STATUS_CLIENT_GONE, 0);
     json_doc_destroy(&request->body);
     strbuf_fini(&request->out);
+    mem_free(request->path);
     mem_free(request->link);
     mem_free(request->state);
     mem_wipe(&request->session, sizeof(request->session));
@@ -98,7 +137,7 @@ static const char *status_text(int status)
     return "Error";
 }
 
-void request_count(struct request *request, int status)
+static void count(struct request *request, int status)
 {
     size_t route = request->route != NULL ? routes_number(request->route)
                    : request->is_asset    ? ROUTES_NUMBER_ASSET
@@ -115,18 +154,28 @@ void request_count(struct request *request, int status)
         metrics_add(METRIC_HTTP_CLIENT_ERRORS, 1);
 }
 
+void request_answered(struct request *request, int status, size_t body_bytes)
+{
+    count(request, status);
+    if (request->path != NULL)
+        log_access(request, status, body_bytes);
+    if (status >= 500)
+        log_failure(request, status);
+}
+
 void request_reply_bytes(struct request *request, int status, const char *content_type,
                          const void *data, size_t len)
 {
     struct evbuffer *body = evbuffer_new();
+    size_t body_len = request->is_head || status == 304 ? 0 : len;
     char length[24];
 
     CHECK(body != NULL);
-    request_count(request, status);
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
     request_add_header(request, "X-Content-Type-Options", "nosniff");
     request_add_header(request, "Referrer-Policy", "no-referrer");
+    request_add_header(request, "X-Request-Id", request->id);
     if (request->link != NULL)
         request_add_header(request, "Link", request->link);
     if (request->services->draining)
@@ -136,8 +185,9 @@ void request_reply_bytes(struct request *request, int status, const char *conten
         snprintf(length, sizeof(length), "%zu", len);
         request_add_header(request, "Content-Length", length);
     }
-    if (!request->is_head && status != 304)
-        evbuffer_add(body, data, len);
+    if (body_len > 0)
+        evbuffer_add(body, data, body_len);
+    request_answered(request, status, body_len);
     evhttp_send_reply(request->ev, status, status_text(status), body);
     evbuffer_free(body);
     request_forget(request);
@@ -178,6 +228,7 @@ void request_reply_error(struct request *request, enum err reason)
     enum err err = err_public(reason);
     int status = err_http_status(err);
 
+    request->err = reason;
     strbuf_reset(&request->out);
     strbuf_add_str(&request->out, "{\"success\":false,\"message\":");
     add_string(&request->out, request->message != NULL ? request->message : err_sentence(err));

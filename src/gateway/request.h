@@ -14,6 +14,7 @@
 #include "common/pool.h"
 #include "common/store_users.h"
 #include "common/strbuf.h"
+#include "gateway/origin.h"
 #include "gateway/services.h"
 
 struct evhttp_request;
@@ -55,6 +56,12 @@ struct request {
     void (*job_run)(struct request *request, struct db *db);
     void (*job_done)(struct request *request);
 
+    /* Who asked, for the log */
+    struct origin origin;
+    char id[REQUEST_ID_SIZE]; /* X-Request-Id, of the answer too */
+    const char *method;       /* static */
+    char *path;               /* without the query, where tokens may be; NULL without ACCESS_LOG */
+
     /* What was asked */
     uint64_t room_id;  /* of the path */
     const char *query; /* after the "?"; NULL for none; valid while the request lives */
@@ -95,8 +102,8 @@ const char *request_header(const struct request *request, const char *name);
 enum err request_invalid(struct request *request, const char *field, const char *message);
 /* limit and after of a list; ERR_VALIDATION when they do not fit. */
 enum err request_page(struct request *request, uint64_t *limit, uint64_t *after);
-/* Counts an answer of this status that is not sent by request_reply_*(). Once. */
-void request_count(struct request *request, int status);
+/* For an answer that is not sent by request_reply_*(): counts it, and writes the log line. Once. */
+void request_answered(struct request *request, int status, size_t body_bytes);
 /* Frees it without an answer: its connection was taken over. */
 void request_forget(struct request *request);
 

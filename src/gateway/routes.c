@@ -27,6 +27,8 @@ static const struct route routes[] = {
     {"GET",    "/docs",                            0, NULL, NULL, NULL, docs_start},
     {"GET",    "/openapi.json",                    0, NULL, NULL, NULL, openapi_start},
     {"GET",    "/health",                          0, NULL, NULL, NULL, health_start},
+    {"GET",    "/healthz",                         0, NULL, NULL, NULL, health_start},
+    {"GET",    "/livez",                           0, NULL, NULL, NULL, health_start},
     {"GET",    "/readyz",                          0, NULL, NULL, NULL, ready_start},
 };
 /* clang-format on */

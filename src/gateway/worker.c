@@ -264,7 +264,7 @@ static void init(struct worker *worker, const struct inherit *inherit)
     services->loop = loop_create();
     create_pools(worker);
     create_chat(worker);
-    worker->http = http_server_create(services, inherit->listen_fd);
+    worker->http = http_server_create(services, inherit);
     worker->on_term = loop_signal_create(services->loop, SIGTERM, on_stop_signal, worker);
     worker->on_int = loop_signal_create(services->loop, SIGINT, on_stop_signal, worker);
     worker->drain_timer = loop_timer_create(services->loop, on_drain_timer, worker);

@@ -137,6 +137,11 @@ static void drop(struct ws_conn *conn)
 {
     if (conn->state == WS_CLOSED)
         return;
+    if (conn->state == WS_OPEN) {
+        conn->ending.by = WS_ENDED_BY_NETWORK;
+        conn->ending.code = WS_CLOSE_ABNORMAL;
+    }
+    conn->ending.frames_out = conn->popped;
     conn->state = WS_CLOSED;
     event_del(&conn->event);
     list_remove(&conn->wheel_node);
@@ -263,6 +268,7 @@ static enum ws_verdict on_frame(void *context, enum ws_opcode opcode, uint8_t *d
     struct ws_conn *conn = context;
 
     conn->pings_unanswered = 0;
+    conn->ending.frames_in++;
     if (conn->state != WS_OPEN && opcode != WS_OP_CLOSE)
         return WS_VERDICT_CONTINUE;
     switch (opcode) {
@@ -276,6 +282,8 @@ static enum ws_verdict on_frame(void *context, enum ws_opcode opcode, uint8_t *d
         break;
     case WS_OP_CLOSE:
         /* 5.5.1: a close is answered with the same code. */
+        if (conn->state == WS_OPEN)
+            conn->ending.by = WS_ENDED_BY_CLIENT;
         ws_conn_close(conn, ws_close_code_read(data, len), NULL);
         finish_close(conn);
         return WS_VERDICT_STOP;
@@ -534,6 +542,8 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason)
         ws_conn_send(conn, frame);
         frame_unref(frame);
     }
+    conn->ending.code = code;
+    conn->ending.reason = reason;
     conn->ends = conn->ends || conn->stream;
     schedule_flush(conn);
     conn->state = WS_CLOSING;

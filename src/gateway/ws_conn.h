@@ -47,6 +47,17 @@ struct ws_options {
 
 #define WS_QUEUE_FEW 2 /* a power of two */
 
+/* How a connection ended, for the log. */
+enum ws_ended_by { WS_ENDED_BY_SERVER, WS_ENDED_BY_CLIENT, WS_ENDED_BY_NETWORK };
+
+struct ws_ending {
+    const char *reason; /* static; NULL unless the server closed it */
+    uint16_t code;      /* 1006 without a close frame (RFC 6455, 7.1.5) */
+    uint8_t by;         /* enum ws_ended_by */
+    uint32_t frames_in; /* those that fragments and control frames make, whole */
+    uint32_t frames_out;
+};
+
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
 
 struct ws_conn {
@@ -69,12 +80,13 @@ struct ws_conn {
     int fd;
     uint8_t state; /* enum ws_state */
     uint8_t pings_unanswered;
-    bool paused;      /* the owner takes no more messages for now */
-    bool writing;     /* EV_WRITE is armed */
-    bool pong_queued; /* at pong_at, and not begun to be sent: a newer ping replaces it */
-    bool was_full;    /* on_drained is owed */
-    bool stream;      /* a server-sent event stream */
-    bool ends;        /* the queue ends with our last word: shut our side down after it */
+    bool paused;             /* the owner takes no more messages for now */
+    bool writing;            /* EV_WRITE is armed */
+    bool pong_queued;        /* at pong_at, and not begun to be sent: a newer ping replaces it */
+    bool was_full;           /* on_drained is owed */
+    bool stream;             /* a server-sent event stream */
+    struct ws_ending ending; /* counted from the start, complete in on_closed */
+    bool ends;               /* the queue ends with our last word: shut our side down after it */
 };
 
 /* One for a worker; registers itself at the end of the loop's turns. */
@@ -108,7 +120,8 @@ bool ws_conn_full(struct ws_conn *conn, bool half);
 /* The queue has twice its limit, which only answers to what the peer itself sends can bring about:
  * read no more from one that does not read. on_drained follows. */
 bool ws_conn_choked(struct ws_conn *conn);
-/* Begins the close handshake: what is queued goes first. Later calls are ignored. */
+/* Begins the close handshake: what is queued goes first. Later calls are ignored. reason is static,
+ * or NULL. */
 void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason);
 /* Stops reading, after the message that is being handled; for back-pressure. */
 void ws_conn_pause(struct ws_conn *conn);

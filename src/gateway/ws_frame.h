@@ -25,7 +25,8 @@ enum ws_close_code {
     WS_CLOSE_GOING_AWAY = 1001,
     WS_CLOSE_PROTOCOL_ERROR = 1002,
     WS_CLOSE_UNSUPPORTED = 1003,
-    WS_CLOSE_NONE = 1005, /* never on the wire: the frame had no code */
+    WS_CLOSE_NONE = 1005,     /* never on the wire: the frame had no code */
+    WS_CLOSE_ABNORMAL = 1006, /* nor this: there was no frame */
     WS_CLOSE_BAD_DATA = 1007,
     WS_CLOSE_POLICY = 1008,
     WS_CLOSE_TOO_BIG = 1009,

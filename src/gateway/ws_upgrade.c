@@ -12,6 +12,7 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -103,13 +104,18 @@ static void upgrade(struct request *request, struct chat_request *chat, const ch
 {
     struct services *services = request->services;
     struct evbuffer *early = evbuffer_new();
-    char response[WS_HANDSHAKE_RESPONSE_MAX];
+    char response[WS_HANDSHAKE_RESPONSE_MAX + sizeof("X-Request-Id: \r\n") + REQUEST_ID_SIZE];
     size_t len = ws_handshake_response(key, response);
     int fd = -1;
 
+    len += (size_t)snprintf(response + len - 2, sizeof(response) - len + 2,
+                            "X-Request-Id: %s\r\n\r\n", request->id) -
+           2; /* in the place of the empty line at its end */
     switch (takeover_socket(request, early, &fd)) {
     case TAKEOVER_DONE:
-        request_count(request, 101);
+        request_answered(request, 101, 0);
+        chat->origin = request->origin;
+        memcpy(chat->request_id, request->id, sizeof(chat->request_id));
         request_forget(request);
         if (takeover_send(fd, response, len))
             chat_client_open(services, fd, evbuffer_pullup(early, -1), evbuffer_get_length(early),

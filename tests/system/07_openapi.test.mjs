@@ -84,7 +84,7 @@ describe('openapi.json', () => {
     await owner.api.post('/api/chat/rooms', { name: '' });
     await owner.api.post(`${base}/messages`, { text: '' });
     await owner.api.post(`${base}/messages`, { text: 'x'.repeat(4001) });
-    for (const path of ['/', '/health', '/readyz', '/openapi.json', '/docs']) await api.get(path);
+    for (const path of ['/', '/health', '/healthz', '/livez', '/readyz', '/openapi.json', '/docs']) await api.get(path);
     await api.get('/api/chat/rooms');
     await api.get('/api/chat/rooms', { token: 'ab'.repeat(32) });
     await api.get(`/ws/chat/${room.id}`);

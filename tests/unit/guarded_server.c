@@ -155,7 +155,14 @@ static void on_request(struct evhttp_request *req, void *context)
     const char *path = evhttp_request_get_uri(req);
     struct evbuffer *body = evhttp_request_get_input_buffer(req);
     server->handled++;
-    if (strcmp(path, "/echo") == 0) {
+    if (strcmp(path, "/whoami") == 0) {
+        const struct http_guard_peer *peer =
+            http_guard_peer(server->set, evhttp_request_get_connection(req));
+        char text[CLIENT_ADDRESS_TEXT_SIZE + 16];
+        client_address_format(&peer->address, text);
+        strcat(text, peer->trusted ? " trusted" : " -");
+        reply_text(req, 200, text, strlen(text));
+    } else if (strcmp(path, "/echo") == 0) {
         size_t len = evbuffer_get_length(body);
         reply_text(req, 200, evbuffer_pullup(body, -1), len);
     } else if (strcmp(path, "/slow") == 0) {
@@ -175,7 +182,7 @@ static void on_request(struct evhttp_request *req, void *context)
     }
 }
 
-void server_start(struct server *server, const struct http_guard_options *options)
+static void start(struct server *server, const struct http_guard_options *options, bool proxy)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof(address);
@@ -185,7 +192,8 @@ void server_start(struct server *server, const struct http_guard_options *option
     server->base = event_base_new();
     server->http = evhttp_new(server->base);
     server->set = http_guard_set_create(server->base, options);
-    http_guard_set_attach(server->set, server->http);
+    server->pause = http_pause_create(server->base);
+    http_guard_set_attach(server->set, server->http, proxy);
     evhttp_set_gencb(server->http, on_request, server);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server->listener = evconnlistener_new_bind(server->base, NULL, NULL,
@@ -195,7 +203,17 @@ void server_start(struct server *server, const struct http_guard_options *option
     getsockname(evconnlistener_get_fd(server->listener), (struct sockaddr *)&address, &len);
     server->port = ntohs(address.sin_port);
     assert_non_null(evhttp_bind_listener(server->http, server->listener));
-    http_guard_watch_listener(server->set, server->listener);
+    http_pause_watch(server->pause, server->listener);
+}
+
+void server_start(struct server *server, const struct http_guard_options *options)
+{
+    start(server, options, false);
+}
+
+void server_start_proxy(struct server *server, const struct http_guard_options *options)
+{
+    start(server, options, true);
 }
 
 struct http_guard_options relaxed(void)
@@ -229,10 +247,12 @@ void server_stop(struct server *server)
     server_turn(server, 60); /* late answers */
     while (server->taken != NULL)
         drop_taken(server, server->taken);
+    http_pause_forget(server->pause, server->listener);
     evhttp_free(server->http);
     assert_int_equal(server_connections(server), 0);
     http_guard_set_destroy(&server->set);
     assert_null(server->set);
+    http_pause_destroy(&server->pause);
     event_base_free(server->base);
     close(server->null_fd);
     assert_int_equal(count_fds(), server->fds_before);

@@ -3,12 +3,13 @@
  *
  * Server and clients share one thread: whoever waits turns the loop. Paths: /echo (the body), /slow
  * (answered after 20 ms), /big (BIG_BYTES), /ws and /ws-slow (the socket is taken over, and
- * echoes), /ws-refused (401), and anything else says hello.
+ * echoes), /ws-refused (401), /whoami (address and trust), and anything else says hello.
  */
 #ifndef BANTER_TESTS_GUARDED_SERVER_H
 #define BANTER_TESTS_GUARDED_SERVER_H
 
 #include "gateway/http_guard_conn.h"
+#include "gateway/http_pause.h"
 
 struct event;
 struct evhttp;
@@ -23,6 +24,7 @@ struct server {
     struct event_base *base;
     struct evhttp *http;
     struct http_guard_set *set;
+    struct http_pause *pause;
     struct evconnlistener *listener;
     uint16_t port;
     int null_fd;
@@ -42,6 +44,8 @@ struct answer {
 struct http_guard_options relaxed(void);
 
 void server_start(struct server *server, const struct http_guard_options *options);
+/* The same with a PROXY header before everything. */
+void server_start_proxy(struct server *server, const struct http_guard_options *options);
 /* Frees everything, and checks that no connection and no descriptor is left. */
 void server_stop(struct server *server);
 /* Turns the loop for ms, at least once. */

@@ -1,4 +1,4 @@
-// needs: gateway/http_target tests/unit/guarded_server gateway/http_guard gateway/http_guard_reply common/errors common/check common/clock common/mem
+// needs: gateway/http_pause gateway/client_address gateway/proxy_protocol common/map common/networks common/digest gateway/http_target tests/unit/guarded_server gateway/http_guard gateway/http_guard_reply common/errors common/check common/clock common/mem
 /*
  * The guard in front of a real evhttp, on a loopback port.
  */
@@ -396,7 +396,7 @@ static void pauses_without_descriptors(void **state)
     setrlimit(RLIMIT_NOFILE, &tight);
     server_turn(&server, 250);
     setrlimit(RLIMIT_NOFILE, &before);
-    assert_in_range(http_guard_counters(server.set)->accept_errors, 1, 4);
+    assert_in_range(http_pause_errors(server.pause), 1, 4);
     server_turn(&server, 150);
     talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 50, &answer);
     assert_int_equal(count(answer.bytes, "200 OK"), 1);
