@@ -3,21 +3,36 @@
 #include "common/check.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <sys/random.h>
 
-static void digest_with(const EVP_MD *kind, const void *data, size_t len, uint8_t *out)
+/* Looked up once: OpenSSL 3 otherwise does so for every digest, which costs more than the digest of
+ * a short text (crypto(7), "performance"). Kept until the process ends. */
+static pthread_once_t fetched = PTHREAD_ONCE_INIT;
+static EVP_MD *sha1;
+static EVP_MD *sha256;
+
+static void fetch(void)
 {
-    CHECK(EVP_Digest(data, len, out, NULL, kind, NULL) == 1);
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    CHECK(sha1 != NULL && sha256 != NULL);
+}
+
+static void digest_with(EVP_MD *const *kind, const void *data, size_t len, uint8_t *out)
+{
+    CHECK(pthread_once(&fetched, fetch) == 0);
+    CHECK(EVP_Digest(data, len, out, NULL, *kind, NULL) == 1);
 }
 
 void digest_sha1(const void *data, size_t len, uint8_t out[DIGEST_SHA1_SIZE])
 {
-    digest_with(EVP_sha1(), data, len, out);
+    digest_with(&sha1, data, len, out);
 }
 
 void digest_sha256(const void *data, size_t len, uint8_t out[DIGEST_SHA256_SIZE])
 {
-    digest_with(EVP_sha256(), data, len, out);
+    digest_with(&sha256, data, len, out);
 }
 
 void digest_base64(const void *data, size_t len, char *out)

@@ -1,13 +1,31 @@
 #include "common/json.h"
 
+#include "common/json_flat.h"
 #include "common/limits.h"
 #include "common/mem.h"
 
 #include <jansson.h>
+#include <string.h>
 
 struct json_doc {
-    json_t *root;
+    json_t *root; /* NULL: it is flat */
+    struct json_flat flat;
+    uint8_t bytes[]; /* that the flat one's spans point into */
 };
+
+static bool parse_flat(const void *data, size_t len, struct json_doc **doc_out)
+{
+    struct json_doc *doc = mem_realloc(NULL, sizeof(*doc) + len);
+
+    memcpy(doc->bytes, data, len);
+    doc->root = NULL;
+    if (json_flat_parse(&doc->flat, doc->bytes, len)) {
+        *doc_out = doc;
+        return true;
+    }
+    mem_free(doc);
+    return false;
+}
 
 /* jansson recurses for each level and allows 2,048 of them; nobody needs more than a few. */
 static bool too_deep(const char *text, size_t len)
@@ -39,7 +57,11 @@ enum err json_parse_object(const void *data, size_t len, struct json_doc **doc_o
     json_error_t error;
     json_t *root;
 
-    if (len == 0 || too_deep(data, len))
+    if (len == 0)
+        return ERR_MALFORMED_JSON;
+    if (parse_flat(data, len, doc_out))
+        return ERR_NONE;
+    if (too_deep(data, len))
         return ERR_MALFORMED_JSON;
     root = json_loadb(data, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (root == NULL)
@@ -57,15 +79,60 @@ void json_doc_destroy(struct json_doc **doc)
 {
     if (*doc == NULL)
         return;
-    json_decref((*doc)->root);
+    json_decref((*doc)->root); /* which takes NULL */
     mem_free(*doc);
     *doc = NULL;
 }
 
+static enum json_kind flat_kind(const struct json_flat_member *member)
+{
+    if (member == NULL)
+        return JSON_IS_ABSENT;
+    switch (member->kind) {
+    case JSON_FLAT_TEXT:
+        return JSON_IS_TEXT;
+    case JSON_FLAT_NULL:
+        return JSON_IS_NULL;
+    case JSON_FLAT_INTEGER:
+        return JSON_IS_NUMBER;
+    case JSON_FLAT_BOOLEAN:
+        break;
+    }
+    return JSON_IS_OTHER;
+}
+
+static enum json_kind flat_get(const struct json_flat *flat, const char *name,
+                               struct span *text_out)
+{
+    const struct json_flat_member *member = json_flat_find(flat, name);
+    enum json_kind kind = flat_kind(member);
+
+    if (kind == JSON_IS_TEXT)
+        *text_out = member->text;
+    return kind == JSON_IS_NUMBER ? JSON_IS_OTHER : kind;
+}
+
+static enum json_kind flat_get_u64(const struct json_flat *flat, const char *name,
+                                   uint64_t *number_out)
+{
+    const struct json_flat_member *member = json_flat_find(flat, name);
+    enum json_kind kind = flat_kind(member);
+
+    if (kind == JSON_IS_NUMBER && !(member->negative && member->integer > 0) &&
+        member->integer <= JSON_INTEGER_MAX) {
+        *number_out = member->integer;
+        return JSON_IS_NUMBER;
+    }
+    return kind == JSON_IS_NUMBER || kind == JSON_IS_TEXT ? JSON_IS_OTHER : kind;
+}
+
 enum json_kind json_get(const struct json_doc *doc, const char *name, struct span *text_out)
 {
-    json_t *value = json_object_get(doc->root, name);
+    json_t *value;
 
+    if (doc->root == NULL)
+        return flat_get(&doc->flat, name, text_out);
+    value = json_object_get(doc->root, name);
     if (value == NULL)
         return JSON_IS_ABSENT;
     if (json_is_null(value))
@@ -79,8 +146,11 @@ enum json_kind json_get(const struct json_doc *doc, const char *name, struct spa
 
 enum json_kind json_get_u64(const struct json_doc *doc, const char *name, uint64_t *number_out)
 {
-    json_t *value = json_object_get(doc->root, name);
+    json_t *value;
 
+    if (doc->root == NULL)
+        return flat_get_u64(&doc->flat, name, number_out);
+    value = json_object_get(doc->root, name);
     if (value == NULL)
         return JSON_IS_ABSENT;
     if (json_is_null(value))

@@ -20,7 +20,8 @@ void json_doc_destroy(struct json_doc **doc);
 
 enum json_kind { JSON_IS_ABSENT, JSON_IS_NULL, JSON_IS_TEXT, JSON_IS_NUMBER, JSON_IS_OTHER };
 
-/* A member's kind; for text, *text_out is its UTF-8, valid as long as the document. */
+/* A member's kind; for text, *text_out is its UTF-8 with a NUL behind it, valid as long as
+ * the document. */
 enum json_kind json_get(const struct json_doc *doc, const char *name, struct span *text_out);
 /* The same for a whole number from 0 to 2^53 - 1; any other number is JSON_IS_OTHER. */
 enum json_kind json_get_u64(const struct json_doc *doc, const char *name, uint64_t *number_out);

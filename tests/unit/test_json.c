@@ -1,4 +1,4 @@
-// needs: common/mem common/check common/errors
+// needs: common/json_flat common/utf8 common/mem common/check common/errors
 /* json: what a client may send, what it may not, and what its members are. */
 #include "common/json.h"
 

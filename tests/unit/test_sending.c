@@ -1,4 +1,4 @@
-// needs: common/json common/utf8 common/wire common/digest common/strbuf common/mem common/check common/errors
+// needs: common/json common/json_flat common/utf8 common/wire common/digest common/strbuf common/mem common/check common/errors
 /* sending: what a client may send, and under which key it is repeated. */
 #include "gateway/sending.h"
 
