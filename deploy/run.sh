@@ -29,7 +29,7 @@ BANTER_RUN_DIR=$(cd "$BANTER_RUN_DIR" && pwd -P)
 chmod 711 "$BANTER_RUN_DIR"
 export BANTER_RUN_DIR
 # A stop at the keyboard should not take the ten seconds that a balancer wants.
-export BANTER_DRAIN_MS="${BANTER_DRAIN_MS:-1000}"
+export BANTER_DRAIN_MS="${BANTER_DRAIN_MS:-1000}" BANTER_DRAIN_NOTICE_MS="${BANTER_DRAIN_NOTICE_MS:-0}"
 # A socket is a descriptor: take as many as we may.
 # shellcheck disable=SC3045 # dash and bash both know -S and -H
 ulimit -S -n "$(ulimit -H -n)" 2>/dev/null || :
@@ -86,7 +86,7 @@ start_gateway() {
 end() {
   [ -n "$2" ] || return 0
   kill -TERM "$2" 2>/dev/null || :
-  turns=$((KILL_AFTER_S * 20 + BANTER_DRAIN_MS / 50))
+  turns=$((KILL_AFTER_S * 20 + (BANTER_DRAIN_MS + BANTER_DRAIN_NOTICE_MS) / 50))
   while alive "$2" && [ "$turns" -gt 0 ] && [ "$stopping" != now ]; do
     turns=$((turns - 1))
     sleep 0.05

@@ -1,5 +1,6 @@
 #include "broker/broker.h"
 
+#include "broker/control.h"
 #include "broker/housekeeping.h"
 #include "broker/intake.h"
 #include "broker/leases.h"
@@ -31,6 +32,7 @@
 
 struct broker {
     const struct settings *settings;
+    struct control_source source;
     int address_lock; /* -1: none is needed */
     struct loop *loop;
     struct bus_context *bus;
@@ -46,7 +48,8 @@ struct broker {
     struct housekeeping *housekeeping;
     struct admin *admin; /* NULL: metrics are served nowhere */
     struct loop_timer *presence_timer;
-    struct loop_watch *signals[3];
+    struct loop_watch *signals[2];
+    struct control *control;
     uint64_t owned;
 };
 
@@ -348,7 +351,7 @@ static void start(struct broker *broker)
     loop_timer_start_periodic(broker->presence_timer, PRESENCE_TICK_MS);
     broker->signals[0] = loop_signal_create(broker->loop, SIGTERM, on_signal, broker);
     broker->signals[1] = loop_signal_create(broker->loop, SIGINT, on_signal, broker);
-    broker->signals[2] = loop_signal_create(broker->loop, SIGHUP, on_reload, broker);
+    broker->control = control_create(broker->loop, &broker->source, on_reload, broker);
     log_info("broker.ready", "listen=%s writers=%llu epoch=%llu", settings->broker_listen,
              (unsigned long long)settings->writers, (unsigned long long)epoch);
 }
@@ -361,6 +364,7 @@ static void finish_commands(struct broker *broker)
 {
     uint64_t until_ms = clock_mono_ms() + FINISH_MS;
 
+    control_destroy(&broker->control);
     intake_close(broker->intake);
     leases_stop(broker->leases);
     housekeeping_stop(broker->housekeeping);
@@ -371,7 +375,6 @@ static void finish_commands(struct broker *broker)
 
 static void stop(struct broker *broker)
 {
-    loop_watch_destroy(&broker->signals[2]);
     loop_watch_destroy(&broker->signals[1]);
     loop_watch_destroy(&broker->signals[0]);
     loop_timer_destroy(&broker->presence_timer);
@@ -392,10 +395,12 @@ static void stop(struct broker *broker)
         close(broker->address_lock);
 }
 
-int broker_run(const struct settings *settings)
+int broker_run(const struct settings *settings, int argc, char **argv)
 {
-    struct broker broker = {.settings = settings, .address_lock = -1};
+    struct broker broker = {
+        .settings = settings, .source = {settings, argc, argv}, .address_lock = -1};
 
+    signal(SIGHUP, SIG_IGN); /* until somebody listens: the settings were read just now */
     db_library_init();
     metrics_use(metrics_current, "broker");
     start(&broker);

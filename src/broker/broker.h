@@ -11,7 +11,7 @@
 
 #include "common/settings.h"
 
-/* Runs until SIGTERM or SIGINT; returns the exit status. */
-int broker_run(const struct settings *settings);
+/* Runs until SIGTERM or SIGINT; returns the exit status. argc and argv are main's, for SIGHUP. */
+int broker_run(const struct settings *settings, int argc, char **argv);
 
 #endif

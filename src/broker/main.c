@@ -14,7 +14,7 @@ int main(int argc, char **argv)
         log_init("broker", LOG_INFO);
         if (!log_set(settings.log_level, settings.log_format, error, sizeof(error)))
             fatal("%s", error); /* the settings have checked it */
-        status = broker_run(&settings);
+        status = broker_run(&settings, argc, argv);
     }
     settings_fini(&settings);
     return status;

@@ -121,6 +121,22 @@ static void on_unresponsive(struct ws_conn *conn)
 
 void chat_client_drain(struct ws_conn *conn)
 {
+    struct chat_client *client = of_conn(conn);
+
+    client->leaving = true;
+    if (client->in_flight == 0)
+        chat_client_drain_now(conn);
+    else
+        ws_conn_pause(conn);
+}
+
+bool chat_client_leaving(struct ws_conn *conn)
+{
+    return of_conn(conn)->leaving;
+}
+
+void chat_client_drain_now(struct ws_conn *conn)
+{
     chat_client_close(of_conn(conn), CLOSE_REASON_DRAINING);
 }
 
@@ -544,6 +560,10 @@ void chat_client_hold_or_go_on(struct chat_client *client)
 {
     if (client->membership.session == NULL || client->conn.state != WS_OPEN)
         return; /* not admitted yet, or past caring */
+    if (client->leaving) {
+        chat_client_drain(&client->conn);
+        return;
+    }
     if (client->in_flight >= SENDS_IN_FLIGHT_PER_SOCKET_MAX ||
         client->admissions >= ADMISSIONS_MAX || ws_conn_choked(&client->conn) ||
         bus_link_full(client->services->link))

@@ -36,6 +36,7 @@ struct chat_client {
     uint32_t admissions; /* checks under way */
     uint32_t last_serial;
     uint8_t kind; /* enum chat_kind */
+    bool leaving; /* closes when its sends are answered; reads nothing until then */
 };
 
 /* A room that a client hears, or is about to. */
@@ -85,8 +86,13 @@ void chat_client_open_stream(struct services *services, int fd,
 
 /* Ends the connection, with a bye on sockets that said hello. Later calls are ignored. */
 void chat_client_close(struct chat_client *client, enum close_reason reason);
-/* The worker is stopping. */
+/* The worker is stopping: closes the connection as soon as what it has sent is answered, and reads
+ * no more from it. */
 void chat_client_drain(struct ws_conn *conn);
+/* Whether that was said. */
+bool chat_client_leaving(struct ws_conn *conn);
+/* The same, and now: its answers come too late. */
+void chat_client_drain_now(struct ws_conn *conn);
 /* The link has room for commands again: everyone who was held back goes on. */
 void chat_client_resume_all(struct services *services);
 /* Lets go of rooms that ended; for the end of a turn, after the rooms' own. */

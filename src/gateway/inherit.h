@@ -9,13 +9,17 @@
 
 #include "common/base.h"
 
+#include <sys/types.h>
+
 struct inherit {
     const struct settings *settings;
     struct assets *assets;        /* read before the fork, so that all workers share the pages */
     struct metrics_slot *metrics; /* shared memory; the worker's own slot */
-    unsigned index;               /* 0..workers - 1 */
-    int listen_fd;                /* the worker's own; it has closed the others */
-    int proxy_fd;                 /* the same for PROXY_LISTEN; -1 for none */
+    struct worker_status *status; /* shared memory, as above */
+    pid_t master;
+    unsigned index; /* 0..workers - 1 */
+    int listen_fd;  /* the worker's own; it has closed the others */
+    int proxy_fd;   /* the same for PROXY_LISTEN; -1 for none */
 };
 
 #endif

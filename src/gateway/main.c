@@ -18,7 +18,7 @@ int main(int argc, char **argv)
         log_init("gateway", LOG_INFO);
         if (!log_set(settings.log_level, settings.log_format, error, sizeof(error)))
             fatal("%s", error); /* the settings have checked it */
-        status = master_run(&settings);
+        status = master_run(&settings, argc, argv);
         break;
     case SETTINGS_EXIT_OK:
         break;

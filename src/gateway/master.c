@@ -5,53 +5,23 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/metrics.h"
-#include "gateway/admin_process.h"
+#include "common/sd_notify.h"
 #include "gateway/assets.h"
-#include "gateway/inherit.h"
-#include "gateway/listen.h"
-#include "gateway/worker.h"
+#include "gateway/master_impl.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-/* A worker that lived this long did not die of its start. */
-#define HEALTHY_MS 5000
-/* One that did is replaced after a delay that doubles up to this; the first at once. */
-#define RESPAWN_FIRST_MS 100
-#define RESPAWN_MAX_MS   5000
-/* After the workers' own drain and grace. */
-#define KILL_GRACE_MS 8000
+/* Two generations of workers that drain, one that serves and one that comes, and the admin
+ * process; and enough that a reload may raise WORKERS. */
+#define PLACES_MIN 64
+/* While something is awaited that sends no signal. */
+#define WAIT_SHORT_MS 10
+#define WAIT_LONG_MS  1000
 
-struct child {
-    pid_t pid; /* 0: none */
-    int listen_fd;
-    uint64_t started_ms;
-    uint64_t respawn_at_ms; /* while there is none */
-    uint64_t delay_ms;
-};
-
-struct master {
-    const struct settings *settings;
-    struct assets *assets;
-    struct metrics_slot *metrics; /* a slot for each child, then the master's own */
-    struct child *children;       /* the workers, then the admin process if there is one */
-    size_t workers;
-    size_t count;
-    pid_t pid; /* the master's own */
-    bool stopping;
-    bool killed;
-    uint64_t kill_at_ms;
-    int exit_status;
-    sigset_t signals;
-};
+/* ---- what workers are forked with ---- */
 
 /* The files that the build put beside the program, or where they are installed. */
 static char *find_assets(const struct settings *settings)
@@ -83,215 +53,230 @@ static size_t worker_count(const struct settings *settings)
     return cores > 0 ? (size_t)cores : 1;
 }
 
+struct generation *generation_create(struct settings *settings)
+{
+    struct generation *generation = mem_alloc(sizeof(*generation));
+    char *dir = find_assets(settings);
+
+    generation->settings = *settings;
+    memset(settings, 0, sizeof(*settings));
+    generation->assets = assets_load(dir);
+    mem_free(dir);
+    generation->workers = worker_count(&generation->settings);
+    generation->seats = mem_alloc_array(generation->workers, sizeof(struct seat));
+    for (size_t i = 0; i < generation->workers; i++)
+        generation->seats[i].place = NO_PLACE;
+    return generation;
+}
+
+void generation_destroy(struct generation **generation)
+{
+    if (*generation == NULL)
+        return;
+    settings_fini(&(*generation)->settings);
+    assets_destroy(&(*generation)->assets);
+    mem_free((*generation)->seats);
+    mem_free(*generation);
+    *generation = NULL;
+}
+
+/* ---- start ---- */
+
+/* What SIGUSR2 starts: the path by which we were started, so that a link which leads to a newer
+ * version is followed anew. */
+static char *find_program(const char *name)
+{
+    char path[PATH_MAX];
+    ssize_t len;
+
+    if (name[0] == '/')
+        return mem_strdup(name);
+    if (strchr(name, '/') != NULL && getcwd(path, sizeof(path)) != NULL)
+        return mem_printf("%s/%s", path, name);
+    len = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    return mem_strndup(path, len > 0 ? (size_t)len : 0);
+}
+
 static void open_sockets(struct master *master)
 {
-    const char *address = master->settings->listen;
+    const struct settings *settings = &master->now->settings;
+    size_t workers = master->now->workers;
     char error[512];
 
-    if (!listen_is_free(address, error, sizeof(error)))
+    if (!listen_set_grow(&master->listen, settings->listen, workers, error, sizeof(error)))
         fatal("%s. Is another gateway running? BANTER_LISTEN chooses another address.", error);
-    for (size_t i = 0; i < master->workers; i++) {
-        master->children[i].listen_fd = listen_open(address, true, error, sizeof(error));
-        if (master->children[i].listen_fd < 0)
-            fatal("%s", error);
-    }
+    if (settings->proxy_listen[0] != '\0' &&
+        !listen_set_grow(&master->proxy, settings->proxy_listen, workers, error, sizeof(error)))
+        fatal("%s. BANTER_PROXY_LISTEN chooses another address.", error);
+    if (!listen_set_use(&master->listen, workers) || !listen_set_use(&master->proxy, workers))
+        log_warn("master.sockets", "note=\"more sockets than workers\"");
 }
 
-/* In the child: what is the master's goes, what is the child's stays. */
-static void leave_master(struct master *master, size_t index)
+static void block_signals(struct master *master)
 {
-    /* A worker without its master would never be told to stop. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != master->pid)
-        _exit(1); /* it died before that call */
-    /* Sockets of others that stay open here would keep connections that nobody accepts. */
-    for (size_t i = 0; i < master->workers; i++)
-        if (i != index)
-            close(master->children[i].listen_fd);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    /* The signals stay blocked until the child has its handlers: one that is told to stop while it
-     * starts then does so in order. */
+    sigemptyset(&master->signals);
+    sigaddset(&master->signals, SIGTERM);
+    sigaddset(&master->signals, SIGINT);
+    sigaddset(&master->signals, SIGHUP);
+    sigaddset(&master->signals, SIGUSR2);
+    sigaddset(&master->signals, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &master->signals, NULL);
 }
 
-ATTR_NORETURN static void become_child(struct master *master, size_t index)
+static void init(struct master *master, struct settings *settings, int argc, char **argv)
 {
-    struct inherit inherit = {
-        .settings = master->settings,
-        .assets = master->assets,
-        .metrics = &master->metrics[index],
-        .index = (unsigned)index,
-        .listen_fd = master->children[index].listen_fd,
-        .proxy_fd = -1,
-    };
-    int status;
+    *master = (struct master){.argc = argc,
+                              .argv = argv,
+                              .program = find_program(argv[0]),
+                              .pid = getpid(),
+                              .admin = {NO_PLACE, 0, 0},
+                              .successor_pipe = -1,
+                              .predecessor_pipe = -1,
+                              .began_ms = clock_mono_ms(),
+                              .watchdog_ms = sd_notify_watchdog_ms()};
+    block_signals(master);
+    master->now = generation_create(settings);
+    upgrade_inherit(master);
+    open_sockets(master);
+    children_init(master, MAX(4 * master->now->workers + 1, (size_t)PLACES_MIN));
+    master->last_watch_ms = master->began_ms;
+}
 
-    leave_master(master, index);
-    if (index < master->workers)
-        status = worker_run(&inherit);
+/* ---- the service manager ---- */
+
+void master_tell(const struct master *master, const char *state)
+{
+    if (master->succeeded)
+        return; /* the new master speaks now */
+    if (master->stopping)
+        sd_notify_send("%sSTATUS=%zu workers drain", state, children_alive(master, true));
     else
-        status = admin_process_run(master->settings, master->metrics, master->count + 1, index);
-    assets_destroy(&master->assets);
-    mem_free(master->children);
-    fflush(NULL);
-    _exit(status); /* what is still reachable from main() is the operating system's to free */
+        sd_notify_send("%sSTATUS=%zu workers serve %s", state, master->now->workers,
+                       master->now->settings.listen);
 }
 
-static void spawn(struct master *master, size_t index)
+/* Once all workers are there; a new master that cannot get them ready leaves it to the old one. */
+static void look_for_ready(struct master *master, uint64_t now)
 {
-    struct child *child = &master->children[index];
-    pid_t pid = fork();
+    bool upgrading = master->predecessor_pipe >= 0;
 
-    if (pid == 0)
-        become_child(master, index);
-    if (pid < 0) {
-        log_error("master.fork_failed", "errno=%d", errno);
-        child->respawn_at_ms = clock_mono_ms() + RESPAWN_MAX_MS;
+    if (master->serving || master->stopping)
         return;
+    if (children_serve(master, master->now, upgrading)) {
+        master->serving = true;
+        log_info("master.serving", "workers=%zu ms=%llu", master->now->workers,
+                 (unsigned long long)(now - master->began_ms));
+        upgrade_done(master);
+        master_tell(master, "READY=1\n");
+    } else if (upgrading && now - master->began_ms >= READY_WAIT_MS) {
+        log_error("master.not_ready", "workers=%zu", master->now->workers);
+        master->exit_status = 1;
+        master_stop(master, WORKER_RETIRE);
     }
-    child->pid = pid;
-    child->started_ms = clock_mono_ms();
 }
 
-static void on_child_gone(struct master *master, struct child *child, int status)
+/* Silence makes the service manager restart us: so we only speak while the workers turn, too. One
+ * that does not is killed, and is then no longer asked. */
+static void feed_watchdog(struct master *master, uint64_t now)
 {
-    uint64_t now = clock_mono_ms();
-    bool healthy = now - child->started_ms >= HEALTHY_MS;
+    uint64_t patience_ms = MAX(master->now->settings.worker_stuck_ms, master->watchdog_ms);
 
-    child->pid = 0;
-    if (master->stopping) {
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            master->exit_status = master->killed ? master->exit_status : 1;
+    if (master->watchdog_ms == 0 || now < master->watchdog_at_ms)
         return;
-    }
-    metrics_add(METRIC_WORKER_DEATHS, 1);
-    child->respawn_at_ms = now + (healthy ? 0 : child->delay_ms);
-    child->delay_ms = healthy ? 0
-                              : MIN(MAX(child->delay_ms * 2, (uint64_t)RESPAWN_FIRST_MS),
-                                    (uint64_t)RESPAWN_MAX_MS);
-    log_warn("master.child_died", "child=%td %s=%d respawn_ms=%llu", child - master->children,
-             WIFSIGNALED(status) ? "signal" : "status",
-             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-             (unsigned long long)(child->respawn_at_ms - now));
+    master->watchdog_at_ms = now + master->watchdog_ms;
+    for (size_t i = 0; i < master->places; i++)
+        if (master->children[i].pid != 0 && master->children[i].turns > 0 &&
+            master->children[i].silent_ms > patience_ms + WAIT_LONG_MS)
+            return;
+    sd_notify_send("WATCHDOG=1");
 }
 
-static void reap(struct master *master)
-{
-    int status;
-    pid_t pid;
+/* ---- signals ---- */
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        for (size_t i = 0; i < master->count; i++)
-            if (master->children[i].pid == pid) {
-                metrics_retire(&master->metrics[i]);
-                on_child_gone(master, &master->children[i], status);
-            }
-}
-
-static void signal_children(struct master *master, int number)
+void master_stop(struct master *master, enum worker_order order)
 {
-    for (size_t i = 0; i < master->count; i++)
-        if (master->children[i].pid > 0)
-            kill(master->children[i].pid, number);
-}
+    const struct settings *settings = &master->now->settings;
 
-static void stop(struct master *master)
-{
-    if (!master->stopping) {
-        log_info("master.drain", "drain_ms=%llu", (unsigned long long)master->settings->drain_ms);
-        for (size_t i = 0; i < master->workers; i++)
-            close(master->children[i].listen_fd);
-        master->kill_at_ms = clock_mono_ms() + master->settings->drain_ms + KILL_GRACE_MS;
-    }
+    if (!master->stopping)
+        log_info("master.drain", "notice_ms=%llu drain_ms=%llu",
+                 (unsigned long long)(order == WORKER_LEAVE ? settings->drain_notice_ms : 0),
+                 (unsigned long long)settings->drain_ms);
     master->stopping = true;
-    signal_children(master, SIGTERM);
+    for (size_t i = 0; i < master->places; i++)
+        if (!master->children[i].is_admin)
+            children_order(master, i, order);
+    listen_set_close(&master->listen);
+    listen_set_close(&master->proxy);
+    if (master->successor != 0 && !master->succeeded)
+        kill(master->successor, SIGTERM);
+    master_tell(master, "STOPPING=1\n");
 }
 
-static size_t alive(const struct master *master)
+static void on_signal(struct master *master, int number)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < master->count; i++)
-        count += master->children[i].pid > 0;
-    return count;
+    switch (number) {
+    case SIGTERM:
+    case SIGINT:
+        master->ending_now = master->stopping;
+        master_stop(master, master->stopping ? WORKER_END_NOW : WORKER_LEAVE);
+        break;
+    case SIGHUP:
+        reload_begin(master);
+        break;
+    case SIGUSR2:
+        upgrade_begin(master);
+        break;
+    default: /* SIGCHLD, or the time */
+        break;
+    }
 }
 
 /* Milliseconds until something is to be done without a signal. */
 static uint64_t next_wait(const struct master *master, uint64_t now)
 {
-    uint64_t wait = 1000;
+    uint64_t until = now + WAIT_LONG_MS;
 
-    for (size_t i = 0; i < master->count; i++) {
-        const struct child *child = &master->children[i];
-
-        if (child->pid == 0 && !master->stopping)
-            wait = MIN(wait, child->respawn_at_ms > now ? child->respawn_at_ms - now : 0);
-    }
-    return wait;
-}
-
-static void look_after(struct master *master)
-{
-    uint64_t now = clock_mono_ms();
-
-    for (size_t i = 0; i < master->count && !master->stopping; i++)
-        if (master->children[i].pid == 0 && master->children[i].respawn_at_ms <= now)
-            spawn(master, i);
-    if (master->stopping && !master->killed && now >= master->kill_at_ms) {
-        log_error("master.kill", "workers=%zu reason=\"still there after the drain time\"",
-                  alive(master));
-        master->killed = true;
-        master->exit_status = 1;
-        signal_children(master, SIGKILL);
-    }
+    if (!master->serving || master->next != NULL || (master->successor != 0 && !master->succeeded))
+        until = now + WAIT_SHORT_MS;
+    if (master->watchdog_ms > 0)
+        until = MIN(until, master->watchdog_at_ms);
+    until = children_next(master, until);
+    return until > now ? until - now : 0;
 }
 
 static void turn(struct master *master)
 {
-    uint64_t wait_ms = next_wait(master, clock_mono_ms());
+    uint64_t now = clock_mono_ms();
+    uint64_t wait_ms = next_wait(master, now);
     struct timespec wait = {(time_t)(wait_ms / 1000), (long)(wait_ms % 1000) * 1000000L};
 
-    switch (sigtimedwait(&master->signals, NULL, &wait)) {
-    case SIGTERM:
-    case SIGINT:
-        stop(master);
-        break;
-    case SIGHUP:
-        log_info("master.hup", "note=\"settings are read at start only\"");
-        break;
-    default: /* SIGCHLD, or the time */
-        break;
-    }
-    reap(master);
-    look_after(master);
+    on_signal(master, sigtimedwait(&master->signals, NULL, &wait));
+    children_reap(master);
+    now = clock_mono_ms();
+    reload_step(master, now);
+    upgrade_step(master, now);
+    look_for_ready(master, now);
+    children_watch(master, now);
+    feed_watchdog(master, now);
+    /* Whoever looks at the metrics sees the drain to its end. */
+    if (master->stopping && children_alive(master, true) == 0)
+        children_end_admin(master, false);
 }
 
-int master_run(const struct settings *settings)
+int master_run(struct settings *settings, int argc, char **argv)
 {
-    struct master master = {
-        .settings = settings, .workers = worker_count(settings), .pid = getpid()};
-    char *dir = find_assets(settings);
+    struct master master;
 
-    master.count = master.workers + (settings->admin_listen[0] != '\0' ? 1 : 0);
-    sigemptyset(&master.signals);
-    sigaddset(&master.signals, SIGTERM);
-    sigaddset(&master.signals, SIGINT);
-    sigaddset(&master.signals, SIGHUP);
-    sigaddset(&master.signals, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &master.signals, NULL);
-    master.assets = assets_load(dir);
-    mem_free(dir);
-    master.metrics = metrics_share(master.count + 1);
-    metrics_use(&master.metrics[master.count], "master");
-    master.children = mem_alloc_array(master.count, sizeof(struct child));
-    open_sockets(&master);
-    log_info("master.ready", "listen=%s workers=%zu pid=%d", settings->listen, master.workers,
-             (int)getpid());
-    look_after(&master);
-    while (!master.stopping || alive(&master) > 0)
+    init(&master, settings, argc, argv);
+    log_info("master.ready", "listen=%s workers=%zu pid=%d", master.now->settings.listen,
+             master.now->workers, (int)getpid());
+    children_watch(&master, clock_mono_ms());
+    while (!master.stopping || children_alive(&master, false) > 0)
         turn(&master);
     log_info("master.stopped", "status=%d", master.exit_status);
-    assets_destroy(&master.assets);
+    generation_destroy(&master.next);
+    generation_destroy(&master.now);
     mem_free(master.children);
+    mem_free(master.program);
     return master.exit_status;
 }

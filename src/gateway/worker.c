@@ -13,11 +13,13 @@
 #include "common/settings.h"
 #include "gateway/bus_link.h"
 #include "gateway/chat_client.h"
+#include "gateway/drain.h"
 #include "gateway/http_server.h"
 #include "gateway/presence_local.h"
 #include "gateway/rooms.h"
 #include "gateway/services.h"
 #include "gateway/sessions.h"
+#include "gateway/worker_status.h"
 
 #include <event2/event.h>
 #include <fcntl.h>
@@ -26,10 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DRAIN_TICK_MS 50
-/* After the drain time: for close handshakes and requests that still run. */
-#define DRAIN_GRACE_MS 5000
-#define PROBE_MS       1000
+#define PROBE_MS 1000
 
 struct worker {
     struct services services;
@@ -37,10 +36,10 @@ struct worker {
     struct http_server *http;
     struct loop_watch *on_term;
     struct loop_watch *on_int;
-    struct loop_timer *drain_timer;
+    struct drain *drain;
     struct loop_timer *probe_timer;
-    uint64_t drain_began_ms;
-    size_t drain_quota; /* sockets to close in this tick */
+    struct worker_status *status; /* shared with the master */
+    pid_t master;
     struct pool_job probe;
     enum err probe_err;
     bool probing;
@@ -145,57 +144,40 @@ static void on_probe_timer(void *context)
     worker->probing = pool_submit(worker->services.db, &worker->probe);
 }
 
-/* ---- draining ---- */
+/* ---- what the master hears, and says ---- */
 
-static void drain_one(struct ws_conn *conn, void *context)
+static void on_turn_end(void *context)
 {
     struct worker *worker = context;
+    const struct services *services = &worker->services;
 
-    if (worker->drain_quota == 0)
-        return;
-    worker->drain_quota--;
-    chat_client_drain(conn);
-}
-
-static bool drained(const struct worker *worker)
-{
-    return ws_set_count(worker->services.sockets) == 0 && http_server_busy(worker->http) == 0 &&
-           bus_link_in_flight(worker->services.link) == 0;
-}
-
-/* Closes an equal share of the sockets in each tick, so that their clients do not come back to the
- * other gateways all at once. */
-static void on_drain_timer(void *context)
-{
-    struct worker *worker = context;
-    uint64_t elapsed = clock_mono_ms() - worker->drain_began_ms;
-    uint64_t drain_ms = worker->services.settings->drain_ms;
-    size_t count = ws_set_count(worker->services.sockets);
-    uint64_t ticks_left = elapsed < drain_ms ? (drain_ms - elapsed) / DRAIN_TICK_MS + 1 : 1;
-
-    worker->drain_quota = (count + ticks_left - 1) / ticks_left;
-    ws_set_foreach(worker->services.sockets, drain_one, worker);
-    http_server_close_idle(worker->http);
-    if (drained(worker) || elapsed > drain_ms + DRAIN_GRACE_MS)
-        loop_stop(worker->services.loop);
+    atomic_fetch_add_explicit(&worker->status->turns, 1, memory_order_relaxed);
+    atomic_store_explicit(&worker->status->ready,
+                          services->database_ok && services->link != NULL &&
+                              bus_link_ready(services->link),
+                          memory_order_relaxed);
 }
 
 static void on_stop_signal(void *context)
 {
     struct worker *worker = context;
+    bool orphan = getppid() != worker->master;
 
-    if (worker->services.draining) {
+    switch (atomic_load(&worker->status->order)) {
+    case WORKER_END_NOW:
         loop_stop(worker->services.loop);
-        return;
+        break;
+    case WORKER_RETIRE:
+        drain_begin(worker->drain, false);
+        break;
+    case WORKER_LEAVE:
+        drain_begin(worker->drain, true);
+        break;
+    default: /* not from the master: either it is gone, or it will put another in our place */
+        drain_begin(worker->drain, orphan);
+        break;
     }
-    log_info("worker.drain", "sockets=%zu requests=%zu", ws_set_count(worker->services.sockets),
-             http_server_busy(worker->http));
-    worker->services.draining = true;
-    metrics_set(METRIC_WORKERS_DRAINING, 1);
-    presence_local_set_draining(worker->presence);
-    worker->drain_began_ms = clock_mono_ms();
-    http_server_stop_listening(worker->http);
-    loop_timer_start_periodic(worker->drain_timer, DRAIN_TICK_MS);
+    atomic_store(&worker->status->phase, WORKER_DRAINING);
 }
 
 /* ---- beginning and end ---- */
@@ -231,9 +213,9 @@ static void create_chat(struct worker *worker)
                                   settings->page_events};
     struct ws_options sockets = {&chat_client_handlers, settings->ping_ms,
                                  settings->send_queue_bytes, BODY_BYTES_MAX};
-    struct bus_link_options link = {settings->brokers, settings->command_timeout_ms,
+    struct bus_link_options link = {settings->brokers,          settings->command_timeout_ms,
                                     settings->command_retry_ms, settings->heartbeat_ms,
-                                    settings->commands_max, NULL};
+                                    settings->commands_max,     NULL};
     struct bus_security security;
     char error[512];
 
@@ -256,6 +238,8 @@ static void init(struct worker *worker, const struct inherit *inherit)
 {
     struct services *services = &worker->services;
 
+    worker->status = inherit->status;
+    worker->master = inherit->master;
     services->settings = inherit->settings;
     services->assets = inherit->assets;
     services->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -267,10 +251,11 @@ static void init(struct worker *worker, const struct inherit *inherit)
     worker->http = http_server_create(services, inherit);
     worker->on_term = loop_signal_create(services->loop, SIGTERM, on_stop_signal, worker);
     worker->on_int = loop_signal_create(services->loop, SIGINT, on_stop_signal, worker);
-    worker->drain_timer = loop_timer_create(services->loop, on_drain_timer, worker);
+    worker->drain = drain_create(services, worker->http, worker->presence);
     worker->probe_timer = loop_timer_create(services->loop, on_probe_timer, worker);
     loop_timer_start_periodic(worker->probe_timer, PROBE_MS);
     on_probe_timer(worker);
+    loop_on_turn_end(services->loop, on_turn_end, worker);
 }
 
 /* Sockets first, since they use everything; then what might still call back into requests. */
@@ -278,7 +263,7 @@ static void fini(struct worker *worker)
 {
     struct services *services = &worker->services;
 
-    loop_timer_destroy(&worker->drain_timer);
+    drain_destroy(&worker->drain);
     loop_timer_destroy(&worker->probe_timer);
     loop_watch_destroy(&worker->on_term);
     loop_watch_destroy(&worker->on_int);
@@ -311,6 +296,7 @@ int worker_run(const struct inherit *inherit)
     log_name(name);
     metrics_use(inherit->metrics, strchr(name, '.') + 1);
     init(worker, inherit);
+    atomic_store(&worker->status->phase, WORKER_SERVING);
     loop_signals_unblock();
     log_info("worker.ready", "pid=%d", (int)getpid());
     loop_run(worker->services.loop);

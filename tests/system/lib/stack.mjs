@@ -28,11 +28,13 @@ const SANITIZERS = {
   LSAN_OPTIONS: 'exitcode=99',
 };
 
-// What tests want otherwise than operators: cheap passwords, quick repeats, a short drain.
+// What tests want otherwise than operators: cheap passwords, quick repeats, a short drain without
+// notice.
 const TEST_SETTINGS = {
   BANTER_SCRYPT_LOG2N: '8',
   BANTER_SCRYPT_QUEUE: '1000',
   BANTER_LOG_LEVEL: 'info',
+  BANTER_DRAIN_NOTICE_MS: '0',
   BANTER_DRAIN_MS: '300',
 };
 

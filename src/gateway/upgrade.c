@@ -1,0 +1,186 @@
+#define _GNU_SOURCE
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/sd_notify.h"
+#include "gateway/master_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* From the old master to the new: "PIPE:LISTEN:PROXY", descriptors. Not one of the settings, whose
+ * names begin with BANTER_. */
+#define VARIABLE "BANTERUPGRADE"
+/* The new master gives up after READY_WAIT_MS by itself; one that hangs is ended then. */
+#define SUCCESSOR_WAIT_MS (READY_WAIT_MS + 10000)
+
+/* In the child, which has one thread and holds nothing. */
+ATTR_NORETURN static void become_successor(struct master *master, int ready_pipe)
+{
+    struct strbuf value = STRBUF_EMPTY;
+    char pid[24];
+    sigset_t none;
+
+    strbuf_printf(&value, "%d:", ready_pipe);
+    listen_set_print(&master->listen, &value);
+    strbuf_add_char(&value, ':');
+    listen_set_print(&master->proxy, &value);
+    setenv(VARIABLE, strbuf_str(&value), 1);
+    if (getenv("WATCHDOG_PID") != NULL) {
+        snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        setenv("WATCHDOG_PID", pid, 1);
+    }
+    listen_set_let_through(&master->listen);
+    listen_set_let_through(&master->proxy);
+    fcntl(ready_pipe, F_SETFD, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execv(master->program, master->argv);
+    log_error("master.exec_failed", "program=%s reason=\"%s\"", master->program, strerror(errno));
+    _exit(127);
+}
+
+static const char *refusal(const struct master *master)
+{
+    if (master->stopping || master->successor != 0 || master->next != NULL || !master->serving)
+        return "another change is under way";
+    if (master->pid == 1)
+        return "process 1 of a container cannot be replaced; replace the container";
+    return NULL;
+}
+
+void upgrade_begin(struct master *master)
+{
+    const char *why = refusal(master);
+    int ends[2];
+    pid_t pid;
+
+    if (why == NULL && pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        why = strerror(errno);
+    if (why != NULL) {
+        log_warn("master.upgrade_refused", "reason=\"%s\"", why);
+        return;
+    }
+    pid = fork();
+    if (pid == 0)
+        become_successor(master, ends[1]);
+    close(ends[1]);
+    if (pid < 0) {
+        log_error("master.fork_failed", "errno=%d", errno);
+        close(ends[0]);
+        return;
+    }
+    log_info("master.upgrade", "program=%s pid=%d", master->program, (int)pid);
+    master->successor = pid;
+    master->successor_pipe = ends[0];
+    master->successor_failed = false;
+    master->successor_until_ms = clock_mono_ms() + SUCCESSOR_WAIT_MS;
+}
+
+static void close_pipe(struct master *master)
+{
+    if (master->successor_pipe >= 0)
+        close(master->successor_pipe);
+    master->successor_pipe = -1;
+}
+
+static void say_failed(const struct master *master, const char *why, int number)
+{
+    log_error("master.upgrade_failed", "program=%s pid=%d %s=%d note=\"the old one goes on\"",
+              master->program, (int)master->successor, why, number);
+}
+
+void upgrade_gone(struct master *master, int status)
+{
+    if (master->succeeded)
+        log_error("master.successor_died", "pid=%d status=%d", (int)master->successor, status);
+    else if (!master->successor_failed)
+        say_failed(master, WIFSIGNALED(status) ? "signal" : "status",
+                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    close_pipe(master);
+    master->successor = 0;
+}
+
+void upgrade_step(struct master *master, uint64_t now)
+{
+    char byte;
+
+    if (master->successor == 0 || master->succeeded)
+        return;
+    if (!master->successor_failed && read(master->successor_pipe, &byte, 1) == 1) {
+        log_info("master.succeeded", "pid=%d", (int)master->successor);
+        master->succeeded = true;
+        sd_notify_send("MAINPID=%d", (int)master->successor);
+        close_pipe(master);
+        children_end_admin(master, false); /* its address is wanted */
+        master_stop(master, WORKER_RETIRE);
+        return;
+    }
+    if (now < master->successor_until_ms)
+        return;
+    if (!master->successor_failed)
+        say_failed(master, "ready_ms", SUCCESSOR_WAIT_MS);
+    kill(master->successor, master->successor_failed ? SIGKILL : SIGTERM);
+    master->successor_failed = true;
+    master->successor_until_ms = now + master->now->settings.drain_notice_ms +
+                                 master->now->settings.drain_ms + KILL_GRACE_MS;
+}
+
+/* ---- in the new master ---- */
+
+static bool inherit(struct listen_set *set, const char *text, const char *address)
+{
+    char error[512];
+
+    if (strcmp(text, "-") == 0)
+        return false;
+    if (address[0] == '\0' || !listen_set_inherit(set, text, address, error, sizeof(error)))
+        fatal("%s; a new address needs a restart",
+              address[0] == '\0' ? "no address is set" : error);
+    return true;
+}
+
+bool upgrade_inherit(struct master *master)
+{
+    const struct settings *settings = &master->now->settings;
+    const char *value = getenv(VARIABLE);
+    char *text;
+    char *listen;
+    char *proxy;
+
+    if (value == NULL)
+        return false;
+    text = mem_strdup(value);
+    unsetenv(VARIABLE);
+    listen = strchr(text, ':');
+    proxy = listen != NULL ? strchr(listen + 1, ':') : NULL;
+    if (proxy == NULL)
+        fatal("%s=%s is not what a master passes on", VARIABLE, text);
+    *listen++ = *proxy++ = '\0';
+    master->predecessor_pipe = (int)strtol(text, NULL, 10);
+    if (fcntl(master->predecessor_pipe, F_SETFD, FD_CLOEXEC) != 0 ||
+        !inherit(&master->listen, listen, settings->listen))
+        fatal("%s=%s holds no open descriptors", VARIABLE, text);
+    if (strcmp(proxy, "-") != 0)
+        inherit(&master->proxy, proxy, settings->proxy_listen);
+    mem_free(text);
+    return true;
+}
+
+void upgrade_done(struct master *master)
+{
+    if (master->predecessor_pipe < 0)
+        return;
+    if (write(master->predecessor_pipe, "R", 1) != 1)
+        log_warn("master.predecessor_gone", "errno=%d", errno);
+    close(master->predecessor_pipe);
+    master->predecessor_pipe = -1;
+    /* The old admin process needs a moment to let go of its address. */
+    master->admin.respawn_at_ms = clock_mono_ms() + 300;
+}
