@@ -37,6 +37,7 @@ look() {
   need npm command npm
   need ca-certificates file /etc/ssl/certs/ca-certificates.crt
   need curl command curl
+  need openssl command openssl
   need haproxy command haproxy
   if [ "$1" = --dev ]; then
     need clang command clang
