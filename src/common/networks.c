@@ -65,7 +65,9 @@ static uint8_t mask_of(unsigned bits, unsigned index)
 
     if (bits >= before + 8)
         return 0xff;
-    return bits <= before ? 0 : (uint8_t)(0xff << (8 - (bits - before)));
+    if (bits <= before)
+        return 0;
+    return (uint8_t)(0xff << (8 - (bits - before)));
 }
 
 static bool contains(const struct network *network, const struct ip_address *address)
