@@ -85,7 +85,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test bench-guard test-browser test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-monitoring bench-guard test-browser test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -261,6 +261,10 @@ system: all $(TOOL_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the re
 
 test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian's Chromium
 	@BANTER_BIN_DIR=$(B)/bin node --test tests/browser/chat.test.mjs
+
+test-monitoring: all $(TEST_PACKAGES) ## the metrics, alert rules and dashboard in a real Prometheus
+	@sh deploy/bootstrap.sh --dev
+	@BANTER_BIN_DIR=$(B)/bin node --test tests/monitoring/monitoring.test.mjs
 
 KILL_SECONDS ?= 600
 test-kill: all $(TEST_PACKAGES) ## kill, stop and cut everything for KILL_SECONDS=600; KILL_SEED= repeats a run

@@ -47,6 +47,7 @@ look() {
     need cppcheck command cppcheck
     need shellcheck command shellcheck
     need valgrind command valgrind
+    need prometheus command promtool
   fi
 }
 

@@ -35,6 +35,12 @@ cppcheck_all() {
 
 # The server's template names hosts that only Docker's DNS knows, which haproxy -c accepts.
 haproxy_config() { haproxy -c -q -f deploy/haproxy/haproxy.cfg; }
+# What it says of the files goes to the log.
+alert_rules() {
+  promtool check rules deploy/monitoring/alerts.yml &&
+    promtool test rules deploy/monitoring/alerts_test.yml &&
+    promtool check config deploy/monitoring/prometheus.yml
+}
 compose_config() { BANTER_DB_PASSWORD=lint docker-compose -f docker-compose.yml config -q; }
 
 # shellcheck disable=SC2086 # the files are words
@@ -45,6 +51,7 @@ compose_config() { BANTER_DB_PASSWORD=lint docker-compose -f docker-compose.yml 
   check cppcheck cppcheck cppcheck_all
   check shellcheck shellcheck shellcheck $scripts .ci/run
   check haproxy haproxy haproxy_config
+  check alerts promtool alert_rules
   check compose docker-compose compose_config
 }
 

@@ -3,7 +3,8 @@
 //   node tests/lint/tables.mjs --write
 //
 // A table stands between <!-- table: NAME ... --> and <!-- table: end -->.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 
 // The rows NAME(...) of an X-macro table as their arguments, strings without their quotes.
 function rows(file, name) {
@@ -46,7 +47,66 @@ function closes() {
   return lines;
 }
 
+const METRIC_KINDS = {
+  COUNTER: 'counter', COUNTER_BY: 'counter', COUNTER_BY2: 'counter', GAUGE: 'gauge',
+  DURATION: 'histogram', DURATION_BY: 'histogram', SIZE: 'histogram',
+};
+const LABELS = { ROUTE: 'method, route', SHED: 'reason' };
+
+// As metrics_row_is_of() of metrics.c has it.
+const countedBy = (name) =>
+  /^(bus|shed)_/.test(name) ? 'both' : name.startsWith('broker_') ? 'broker' : 'gateway';
+
+function metrics() {
+  const lines = ['| metric | type | labels | program | what it says, and what to do |', '| --- | --- | --- | --- | --- |'];
+  for (const { kind, values } of rows('src/common/metrics.def', Object.keys(METRIC_KINDS).join('|'))) {
+    const labels = values.slice(2, -1).map((label) => LABELS[label] ?? label.toLowerCase()).join(', ');
+    lines.push(`| \`banter_${values[1]}\` | ${METRIC_KINDS[kind]} | ${labels} | ${countedBy(values[1])} | ${values.at(-1)} |`);
+  }
+  return lines;
+}
+
+// What origin_format() of the gateway writes first.
+const ORIGIN = ['conn', 'client'];
+
+// {event: {levels, keys}} of every log line in the sources.
+function logLines() {
+  const found = new Map();
+  for (const folder of ['broker', 'common', 'ctl', 'gateway'])
+    for (const file of readdirSync(`src/${folder}`).filter((name) => name.endsWith('.c')))
+      for (const [, level, event, format] of readFileSync(path.join('src', folder, file), 'utf8').matchAll(
+        /\blog_(debug|info|warn|error)\(\s*"([^"]*)",\s*((?:(?:"(?:[^"\\]|\\.)*"|PRI\w+)\s*)+)/g,
+      )) {
+        const line = found.get(event) ?? { levels: new Set(), keys: new Set() };
+        line.levels.add(level);
+        if (/^"%s\b/.test(format)) ORIGIN.forEach((key) => line.keys.add(key));
+        for (const [, key] of format.matchAll(/(?:^"|[ "])(\w+|%s)=/g)) line.keys.add(key.replace('%s', '(a name)'));
+        found.set(event, line);
+      }
+  return new Map([...found].sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+// What an event means is written in the table itself; all else comes from the sources.
+function logs(text) {
+  const meanings = new Map(
+    [...text.matchAll(/^\| `([^`]+)` \|[^|]*\|[^|]*\| (.*) \|$/gm)].map(([, event, meaning]) => [event, meaning]),
+  );
+  const lines = ['| event | level | with | what happened, and what to do |', '| --- | --- | --- | --- |'];
+  for (const [event, { levels, keys }] of logLines()) {
+    if (!/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/.test(event)) throw new Error(`"${event}" is no module.event`);
+    const meaning = meanings.get(event) ?? '?';
+    if (meaning === '?') {
+      console.log(`docs/LOGS.md: what ${event} means is not said; run: node tests/lint/tables.mjs --write, and say it there`);
+      stale += 1;
+    }
+    lines.push(`| \`${event}\` | ${[...levels].join(', ')} | ${[...keys].join(', ')} | ${meaning} |`);
+  }
+  return lines;
+}
+
 const TABLES = [
+  { document: 'docs/METRICS.md', name: 'metrics', make: metrics },
+  { document: 'docs/LOGS.md', name: 'logs', make: logs },
   { document: 'docs/SETTINGS.md', name: 'settings', make: settings },
   { document: 'docs/WEBSOCKET.md', name: 'closes', make: closes },
 ];
@@ -55,7 +115,7 @@ let stale = 0;
 for (const { document, name, make } of TABLES) {
   const text = readFileSync(document, 'utf8');
   const marks = new RegExp(`(<!-- table: ${name}\\b[^\\n]*-->\\n)[\\s\\S]*?(<!-- table: end -->)`);
-  const lines = make();
+  const lines = make(text);
   if (!marks.test(text) || lines.length < 5) throw new Error(`${document}: cannot find or make the table "${name}"`);
   const current = text.replace(marks, (_, begin, end) => `${begin}\n${lines.join('\n')}\n\n${end}`);
   if (current === text) continue;

@@ -194,6 +194,7 @@ for (const workers of [1, 4]) {
       });
       await plain.say('the end');
       await plain.waitFor(isMessage('the end'));
+      await plain.waitType('user_activity');
       const kinds = new Set(plain.frames.map((frame) => frame.type));
       assert.deepEqual([...kinds].sort(), ['ack', 'new_message', 'user_activity']);
       await plain.end();
