@@ -1,8 +1,18 @@
-#include "ctl/keys.h"
+/*
+ * banterctl keys: the key files of a bus (bus_keys.h) in a folder.
+ *
+ *   broker.key NAME.key     the pairs, mode 0600: BANTER_BUS_KEY of the brokers, and of a gateway
+ *   broker.pub NAME.pub     a public key and a newline: BANTER_BUS_BROKER_KEY_FILE
+ *   gateways.allow          the public keys of all but the broker: BANTER_BUS_GATEWAY_KEYS
+ *
+ * Nothing is overwritten: what is there stays, what is missing is made, so it can be run again, to
+ * add a name or after it was cut short.
+ */
 
 #include "common/bus_keys.h"
 #include "common/event_json.h"
 #include "common/mem.h"
+#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -168,7 +178,8 @@ static bool name_is_good(const char *name)
            name[0] != '.' && name[0] != '-' && strcmp(name, BROKER) != 0;
 }
 
-bool keys_make(const char *dir, char *const *names, size_t count, bool json)
+/* Makes the broker's key and those of the names; prints what is where and what to set. */
+static bool make_all(const char *dir, const char *const *names, size_t count, bool json)
 {
     struct made *made = mem_alloc_array(count + 1, sizeof(*made));
     bool good = true;
@@ -189,3 +200,29 @@ bool keys_make(const char *dir, char *const *names, size_t count, bool json)
     mem_free(made);
     return good;
 }
+
+static enum ctl_status keys(struct ctl *ctl)
+{
+    static const char *const only_gateway[] = {"gateway"};
+    bool named = ctl->arg_count > 1;
+
+    return make_all(ctl->args[0], named ? ctl->args + 1 : only_gateway,
+                    named ? ctl->arg_count - 1 : 1, ctl->json)
+               ? CTL_DONE
+               : CTL_FAILED;
+}
+
+const struct ctl_command ctl_keys = {
+    .name = "keys",
+    .args = "DIR [NAME ...]",
+    .args_min = 1,
+    .args_max = CTL_ARGS_MAX,
+    .summary = "Make the key files of an encrypted bus: the brokers', and one for each name",
+    .details =
+        "Without a name it makes one pair for all gateways, \"gateway\". What is there stays as\n"
+        "it is, so run it again to add a name.\n",
+    .examples = "banterctl keys /etc/banter/keys\n"
+                "banterctl keys /etc/banter/keys gateway1 gateway2 operator\n",
+    .run = keys,
+    .no_settings = true,
+};

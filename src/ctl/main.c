@@ -1,134 +1,159 @@
 /*
- * banterctl: what an operator does to a Banter from outside.
- *
- *   banterctl keys DIR [NAME ...] [--json]
- *                          key files for an encrypted bus; without names for one gateway
- *   banterctl migrate      brings the database's schema up to this program's
- *   banterctl new-epoch    after a backup was restored: clients' positions are of another log now
- *
- * Exit status: 0 done, 1 it failed (the reason is on stderr), 2 the words are off.
+ * banterctl: what an operator does to a Banter from outside. The commands are in commands.def;
+ * their exit statuses are in ctl.h.
  */
-#include "common/check.h"
-#include "common/db.h"
 #include "common/log.h"
-#include "common/schema.h"
-#include "common/settings.h"
-#include "common/store_log.h"
-#include "ctl/keys.h"
+#include "common/mem.h"
+#include "common/version.h"
+#include "ctl/args.h"
+#include "ctl/help.h"
 
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
-static int migrate(const struct settings *settings)
-{
-    char error[512];
+#define COMMAND(symbol) extern const struct ctl_command ctl_##symbol;
+#include "ctl/commands.def"
+#undef COMMAND
 
-    if (schema_migrate(settings->database_url, error, sizeof(error)) == ERR_NONE)
-        return 0;
-    fprintf(stderr, "banterctl: %s\n", error);
-    return 1;
-}
-
-static int new_epoch(const struct settings *settings)
-{
-    char error[512] = "";
-    struct db *db = db_create(settings->database_url, error, sizeof(error));
-    uint64_t epoch = 0;
-    enum err err = ERR_DB_FAILED;
-
-    if (db != NULL)
-        err = store_log_renew_epoch(db, &epoch);
-    else
-        fprintf(stderr, "banterctl: %s\n", error);
-    if (err == ERR_NONE)
-        printf("The log's epoch is now %llu. Restart the brokers, so that they say so.\n",
-               (unsigned long long)epoch);
-    else if (db != NULL)
-        fprintf(stderr, "banterctl: %s\n", err_sentence(err));
-    db_destroy(&db);
-    return err == ERR_NONE ? 0 : 1;
-}
-
-static const struct {
-    const char *name;
-    const char *help;
-    int (*run)(const struct settings *settings);
-} commands[] = {
-    {"migrate", "bring the database's schema up to this program's", migrate},
-    {"new-epoch", "after a restored backup: tell clients that the log is another one", new_epoch},
+const struct ctl_command *const ctl_commands[] = {
+#define COMMAND(symbol) &ctl_##symbol,
+#include "ctl/commands.def"
+#undef COMMAND
+    NULL,
 };
 
-static int usage(FILE *out, int status)
+/* ---- one run ----------------------------------------------------------------------------------*/
+
+static enum ctl_status run_loaded(struct ctl *ctl)
 {
-    fputs("Usage: banterctl COMMAND [--setting=value ...]\n\n", out);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
-    fprintf(out, "  %-12s %s\n", "keys",
-            "make the key files of an encrypted bus: keys DIR [NAME ...]");
-    fputs("\nbanterctl COMMAND --help lists the settings.\n", out);
+    enum ctl_status status;
+
+    db_library_init();
+    status = ctl->command->run(ctl);
+    db_destroy(&ctl->db);
+    db_thread_fini();
+    db_library_fini();
+    /* A full disk, a pipe that nobody reads: what was printed did not arrive. */
+    if (fflush(stdout) != 0 && status == CTL_DONE)
+        status = CTL_FAILED;
     return status;
 }
 
-static int run(int (*command)(const struct settings *settings), int argc, char **argv)
+static enum ctl_status run_with_settings(struct ctl *ctl, int argc, char **argv)
 {
-    struct settings settings;
-    char error[160];
-    int status = 0;
+    enum ctl_status status = CTL_DONE;
 
-    switch (settings_load(&settings, SETTINGS_CTL, argc, argv)) {
-    case SETTINGS_RUN:
-        log_init("banterctl", LOG_INFO);
-        if (!log_set(settings.log_level, settings.log_format, error, sizeof(error)))
-            fatal("%s", error); /* the settings have checked it */
-        db_library_init();
-        status = command(&settings);
-        db_thread_fini();
-        db_library_fini();
+    switch (settings_load(&ctl->settings, SETTINGS_CTL, argc, argv)) {
+    case SETTINGS_RUN: {
+        enum log_level level;
+
+        if (log_level_parse(ctl->settings.log_level, &level))
+            log_init("banterctl", ctl->command->logs ? level : MAX(level, LOG_WARN));
+        status = run_loaded(ctl);
         break;
+    }
     case SETTINGS_EXIT_OK:
     case SETTINGS_ROUTES:
         break;
     case SETTINGS_BAD:
-        status = 2;
+        status = CTL_USAGE;
         break;
     }
-    settings_fini(&settings);
+    settings_fini(&ctl->settings);
     return status;
 }
 
-/* Needs no settings. */
-static int make_keys(int argc, char **argv)
+static enum ctl_status run(const struct ctl_command *command, int count, char **words)
 {
-    static char gateway[] = "gateway";
-    char *only_gateway[] = {gateway};
-    bool json = false;
-    int count = 0;
+    static char program[] = "banterctl";
+    struct ctl ctl = {.command = command};
+    char **settings = mem_alloc_array((size_t)count + 2, sizeof(*settings));
+    int settings_count = 0;
+    enum ctl_status status = CTL_USAGE;
 
-    for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--json") == 0)
-            json = true;
-        else
-            argv[count++] = argv[i];
-    if (count < 1 || argv[0][0] == '-') {
-        fputs("Usage: banterctl keys DIR [NAME ...] [--json]\n", stderr);
-        return 2;
+    settings[0] = program;
+    if (args_sort(&ctl, count, words, settings + 1, &settings_count)) {
+        if (ctl.help) {
+            help_command(stdout, command);
+            status = CTL_DONE;
+        } else if (command->no_settings) {
+            status = run_loaded(&ctl);
+        } else {
+            status = run_with_settings(&ctl, settings_count + 1, settings);
+        }
     }
-    if (count == 1)
-        return keys_make(argv[0], only_gateway, 1, json) ? 0 : 1;
-    return keys_make(argv[0], argv + 1, (size_t)count - 1, json) ? 0 : 1;
+    mem_free(settings);
+    return status;
+}
+
+static enum ctl_status print_settings(void)
+{
+    static char program[] = "banterctl";
+    static char help[] = "--help";
+    struct settings settings;
+    bool good =
+        settings_load(&settings, SETTINGS_CTL, 2, (char *[]){program, help}) != SETTINGS_BAD;
+
+    settings_fini(&settings);
+    return good ? CTL_DONE : CTL_USAGE;
+}
+
+/* Words that are no command. */
+static enum ctl_status run_other(int count, char **words, int known)
+{
+    if (count == 0) {
+        help_overview(stderr, NULL);
+        return CTL_USAGE;
+    }
+    if (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
+        help_overview(stdout, NULL);
+        return CTL_DONE;
+    }
+    if (strcmp(words[0], "--version") == 0) {
+        puts("banterctl (Banter) " BANTER_VERSION);
+        return CTL_DONE;
+    }
+    if (strcmp(words[0], "--settings") == 0)
+        return print_settings();
+    if (strcmp(words[0], "--list-commands") == 0) {
+        help_list(stdout);
+        return CTL_DONE;
+    }
+    if (known > 0 && count > known &&
+        (strcmp(words[known], "--help") == 0 || strcmp(words[known], "-h") == 0)) {
+        help_overview(stdout, words[0]);
+        return CTL_DONE;
+    }
+    ctl_complain("there is no command \"%s%s%s\".", words[0], known > 0 && count > 1 ? " " : "",
+                 known > 0 && count > 1 ? words[1] : "");
+    help_overview(stderr, known > 0 ? words[0] : NULL);
+    return CTL_USAGE;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2)
-        return usage(stderr, 2);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return usage(stdout, 0);
-    if (strcmp(argv[1], "keys") == 0)
-        return make_keys(argc - 2, argv + 2);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return run(commands[i].run, argc - 1, argv + 1);
-    fprintf(stderr, "banterctl: there is no command \"%s\".\n", argv[1]);
-    return usage(stderr, 2);
+    const struct ctl_command *command;
+    int count = argc - 1;
+    char **words = argv + 1;
+    int used;
+
+    setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters in tables */
+    if (count > 1 && strcmp(words[0], "help") == 0) {
+        command = args_find(ctl_commands, count - 1, words + 1, &used);
+        if (command != NULL) {
+            help_command(stdout, command);
+            return CTL_DONE;
+        }
+        help_overview(stdout, used > 0 ? words[1] : NULL);
+        return used > 0 ? CTL_DONE : CTL_USAGE;
+    }
+    if (count == 1 && strcmp(words[0], "help") == 0) {
+        help_overview(stdout, NULL);
+        return CTL_DONE;
+    }
+    command = args_find(ctl_commands, count, words, &used);
+    if (command == NULL)
+        return (int)run_other(count, words, used);
+    return (int)run(command, count - used, words + used);
 }

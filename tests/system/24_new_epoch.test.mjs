@@ -51,7 +51,7 @@ describe('a new epoch', () => {
     }
     assert.equal((await run(binary('banterctl'), ['--help'])).code, 0);
     const told = await run(binary('banterctl'), ['new-epoch', '--database-url=mysql://x@/y?socket=/nonexistent']);
-    assert.equal(told.code, 1);
+    assert.equal(told.code, 4);
     assert.match(told.stderr, /database/i);
   });
 });

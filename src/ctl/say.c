@@ -1,0 +1,69 @@
+/*
+ * What every command may use of ctl.h: sentences, and the connection.
+ */
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void complain(const char *format, va_list arguments)
+{
+    fflush(stdout);
+    fputs("banterctl: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+void ctl_complain(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+}
+
+enum ctl_status ctl_fail(enum ctl_status status, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+enum ctl_status ctl_fail_err(enum err err)
+{
+    enum ctl_status status = CTL_FAILED;
+
+    if (err == ERR_NO_ROW || err == ERR_ROOM_NOT_FOUND || err == ERR_NOT_FOUND)
+        status = CTL_NOT_FOUND;
+    else if (err == ERR_DATABASE_UNAVAILABLE || err == ERR_DB_UNCERTAIN ||
+             err == ERR_BROKER_UNAVAILABLE || err == ERR_OUTCOME_UNKNOWN)
+        status = CTL_UNREACHABLE;
+    return ctl_fail(status, "%s", err_sentence(err));
+}
+
+void ctl_say(const struct ctl *ctl, const char *format, ...)
+{
+    va_list arguments;
+
+    if (ctl->json || ctl->quiet)
+        return;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+}
+
+struct db *ctl_db(struct ctl *ctl)
+{
+    char error[512];
+
+    if (ctl->db == NULL)
+        ctl->db = db_create(ctl->settings.database_url, error, sizeof(error));
+    if (ctl->db == NULL)
+        ctl_complain("%s", error);
+    return ctl->db;
+}
