@@ -59,9 +59,9 @@ static void on_metrics(struct evhttp_request *request, void *context)
     struct strbuf text = STRBUF_EMPTY;
 
     if (has_parameter(request, "by=process"))
-        metrics_write_by_process(options->slots, options->count, &text);
+        metrics_write_by_process(options->program, options->slots, options->count, &text);
     else
-        metrics_write(options->slots, options->count, &text);
+        metrics_write(options->program, options->slots, options->count, &text);
     metrics_write_processes(options->slots, options->count, &text);
     reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", &text);
 }

@@ -40,6 +40,20 @@ static const int statuses[] = {
 };
 _Static_assert(ARRAY_LEN(statuses) <= METRICS_VALUES_STATUS, "statuses fit their cells");
 
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+bool metrics_row_is_of(const struct metrics_row *row, const char *program)
+{
+    bool of_broker = starts_with(row->name, "broker_");
+
+    if (program == NULL || starts_with(row->name, "bus_") || starts_with(row->name, "shed_"))
+        return true;
+    return of_broker == (strcmp(program, "broker") == 0);
+}
+
 const uint64_t *metrics_bounds(enum metrics_kind kind, size_t *count_out)
 {
     *count_out = kind == METRICS_KIND_DURATION ? ARRAY_LEN(durations_us) : ARRAY_LEN(sizes);

@@ -7,8 +7,8 @@
 #include "common/process_stats.h"
 #include "common/version.h"
 
-static void write_rows(const struct metrics_slot *slot, const char *member, enum metrics_kind kind,
-                       struct strbuf *out)
+static void write_rows(const char *program, const struct metrics_slot *slot, const char *member,
+                       enum metrics_kind kind, struct strbuf *out)
 {
     const char *comma = "";
 
@@ -16,7 +16,8 @@ static void write_rows(const struct metrics_slot *slot, const char *member, enum
     for (size_t i = 0; i < metrics_row_count; i++) {
         const struct metrics_row *row = &metrics_rows[i];
 
-        if (row->kind != kind || row->labels[0] != METRICS_LABEL_NONE)
+        if (row->kind != kind || row->labels[0] != METRICS_LABEL_NONE ||
+            !metrics_row_is_of(row, program))
             continue;
         strbuf_printf(out, "%s\"%s\":%llu", comma, row->name,
                       (unsigned long long)atomic_load(&slot->values[row->first_cell]));
@@ -25,7 +26,8 @@ static void write_rows(const struct metrics_slot *slot, const char *member, enum
     strbuf_add_char(out, '}');
 }
 
-static void write_histograms(const struct metrics_slot *slot, struct strbuf *out)
+static void write_histograms(const char *program, const struct metrics_slot *slot,
+                             struct strbuf *out)
 {
     const char *comma = "";
 
@@ -36,7 +38,8 @@ static void write_histograms(const struct metrics_slot *slot, struct strbuf *out
         uint64_t count = 0;
         double sum;
 
-        if ((!duration && row->kind != METRICS_KIND_SIZE) || row->labels[0] != METRICS_LABEL_NONE)
+        if ((!duration && row->kind != METRICS_KIND_SIZE) || row->labels[0] != METRICS_LABEL_NONE ||
+            !metrics_row_is_of(row, program))
             continue;
         for (size_t bucket = 0; bucket <= METRICS_BOUNDS; bucket++)
             count += atomic_load(&slot->values[row->first_cell + bucket]);
@@ -48,8 +51,8 @@ static void write_histograms(const struct metrics_slot *slot, struct strbuf *out
     strbuf_add_char(out, '}');
 }
 
-static void write_process(const struct metrics_slot *slot, size_t number, pid_t pid,
-                          uint64_t now_us, struct strbuf *out)
+static void write_process(const char *program, const struct metrics_slot *slot, size_t number,
+                          pid_t pid, uint64_t now_us, struct strbuf *out)
 {
     uint64_t started_us = atomic_load(&slot->started_us);
     struct process_stats stats = {0};
@@ -65,9 +68,9 @@ static void write_process(const struct metrics_slot *slot, size_t number, pid_t 
                   (unsigned long long)atomic_load(&slot->starts), stats.cpu_seconds,
                   (unsigned long long)stats.resident_bytes, (unsigned long long)stats.open_fds,
                   (unsigned long long)stats.max_fds);
-    write_rows(slot, "gauges", METRICS_KIND_GAUGE, out);
-    write_rows(slot, "counters", METRICS_KIND_COUNTER, out);
-    write_histograms(slot, out);
+    write_rows(program, slot, "gauges", METRICS_KIND_GAUGE, out);
+    write_rows(program, slot, "counters", METRICS_KIND_COUNTER, out);
+    write_histograms(program, slot, out);
     strbuf_add_char(out, '}');
 }
 
@@ -87,7 +90,7 @@ void metrics_write_json(const char *program, const struct metrics_slot *slots, s
         if (pid == 0)
             continue;
         strbuf_add_str(out, comma);
-        write_process(&slots[i], i, pid, now_us, out);
+        write_process(program, &slots[i], i, pid, now_us, out);
         comma = ",";
     }
     strbuf_add_str(out, "]}");

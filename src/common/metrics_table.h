@@ -36,6 +36,9 @@ struct metrics_row {
 extern const struct metrics_row metrics_rows[];
 extern const size_t metrics_row_count;
 
+/* Whether a program counts this row, "gateway" or "broker"; NULL for all programs. Names tell:
+ * broker_ is the broker's; bus_ and shed_ are of both. */
+bool metrics_row_is_of(const struct metrics_row *row, const char *program);
 /* The bounds of a histogram's kind, in its own unit (microseconds for durations), and the number of
  * them: at most METRICS_BOUNDS. */
 const uint64_t *metrics_bounds(enum metrics_kind kind, size_t *count_out);

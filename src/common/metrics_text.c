@@ -193,11 +193,14 @@ static void write_row_head(const struct metrics_row *row, struct strbuf *out)
     write_head(name, row->help, type_name(row->kind), out);
 }
 
-void metrics_write(const struct metrics_slot *slots, size_t count, struct strbuf *out)
+void metrics_write(const char *program, const struct metrics_slot *slots, size_t count,
+                   struct strbuf *out)
 {
     for (size_t i = 0; i < metrics_row_count; i++) {
         const struct metrics_row *row = &metrics_rows[i];
 
+        if (!metrics_row_is_of(row, program))
+            continue;
         write_row_head(row, out);
         if (is_histogram(row))
             write_histograms(row, slots, count, out);
@@ -219,12 +222,14 @@ static void write_labels(const struct metrics_slot *slots, size_t slot, struct s
     strbuf_printf(out, "{process=\"%.15s\",slot=\"%zu\"} ", slots[slot].process, slot);
 }
 
-void metrics_write_by_process(const struct metrics_slot *slots, size_t count, struct strbuf *out)
+void metrics_write_by_process(const char *program, const struct metrics_slot *slots, size_t count,
+                              struct strbuf *out)
 {
     for (size_t i = 0; i < metrics_row_count; i++) {
         const struct metrics_row *row = &metrics_rows[i];
 
-        if (is_histogram(row) || row->labels[0] != METRICS_LABEL_NONE)
+        if (is_histogram(row) || row->labels[0] != METRICS_LABEL_NONE ||
+            !metrics_row_is_of(row, program))
             continue;
         write_row_head(row, out);
         for (size_t slot = 0; slot < count; slot++) {

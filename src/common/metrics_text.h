@@ -11,12 +11,15 @@
  * escape. Before any of the functions below; a value without a name is not shown. */
 void metrics_name_route(size_t value, const char *method, const char *route);
 
-/* The sums of count slots, those of processes that are gone included. Label values that never
- * occurred are left out where there could be many. */
-void metrics_write(const struct metrics_slot *slots, size_t count, struct strbuf *out);
+/* The sums of count slots, those of processes that are gone included, of the rows that the program
+ * ("gateway", "broker"; NULL for all) counts. Label values that never occurred are left out where
+ * there could be many. */
+void metrics_write(const char *program, const struct metrics_slot *slots, size_t count,
+                   struct strbuf *out);
 /* The same for each slot that a process uses now, with the labels process and slot; histograms and
  * labelled counters are left out. */
-void metrics_write_by_process(const struct metrics_slot *slots, size_t count, struct strbuf *out);
+void metrics_write_by_process(const char *program, const struct metrics_slot *slots, size_t count,
+                              struct strbuf *out);
 /* banter_build_info, and for each process that counts: whether it is up, its connections, and the
  * conventional process_* of CPU, memory, descriptors and start, with the labels process and slot.
  * Reads /proc. */

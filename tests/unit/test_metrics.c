@@ -49,7 +49,7 @@ static uint64_t scrape(const struct metrics_slot *slots, size_t count, const cha
     struct strbuf out = STRBUF_EMPTY;
     uint64_t value;
 
-    metrics_write(slots, count, &out);
+    metrics_write(NULL, slots, count, &out);
     value = value_of(strbuf_str(&out), name);
     strbuf_fini(&out);
     return value;
@@ -103,7 +103,7 @@ static void test_text(void **unused)
     metrics_add_by2(METRIC_COMMAND_RESULTS, COMMAND_JOIN, ERR_ROOM_NOT_FOUND, 4);
     metrics_add_by(METRIC_SHED, METRICS_SHED_EPHEMERAL, 5);
     metrics_observe_by(METRIC_HTTP_DURATION, 3, 1);
-    metrics_write(slots, 2, &out);
+    metrics_write(NULL, slots, 2, &out);
     metrics_write_processes(slots, 2, &out);
     assert_int_equal(out.data[out.len - 1], '\n');
     assert_true(
@@ -124,7 +124,7 @@ static void test_text(void **unused)
                 100000);
     check_text(out.data);
     strbuf_reset(&out);
-    metrics_write_by_process(slots, 2, &out);
+    metrics_write_by_process(NULL, slots, 2, &out);
     check_text(out.data);
     strbuf_fini(&out);
 }
@@ -172,7 +172,7 @@ static void test_histogram(void **unused)
     metrics_observe(METRIC_BROKER_BATCH, 1000);
     metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, 2500);
     metrics_observe_by(METRIC_POOL_WAIT, 99, 2500);
-    metrics_write(slots, 2, &out);
+    metrics_write(NULL, slots, 2, &out);
     assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"0.0001\"}") == 2);
     assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"0.00025\"}") == 3);
     assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"30\"}") == 3);
@@ -202,7 +202,7 @@ static void test_retire(void **unused)
     metrics_set(METRIC_WS_OPEN, 7);
     metrics_retire(&slots[0]);
     metrics_use(&slots[1], "w0");
-    metrics_write(slots, 2, &out);
+    metrics_write(NULL, slots, 2, &out);
     metrics_write_processes(slots, 2, &out);
     assert_true(value_of(out.data, "banter_http_requests_total") == 5);
     assert_true(value_of(out.data, "banter_ws_open") == 0);
@@ -212,7 +212,7 @@ static void test_retire(void **unused)
     metrics_use(&slots[0], "w1");
     metrics_add(METRIC_HTTP_REQUESTS, 1);
     strbuf_reset(&out);
-    metrics_write(slots, 2, &out);
+    metrics_write(NULL, slots, 2, &out);
     metrics_write_processes(slots, 2, &out);
     assert_true(value_of(out.data, "banter_http_requests_total") == 6);
     assert_true(value_of(out.data, "banter_process_starts_total{process=\"w1\",slot=\"0\"}") == 2);
@@ -316,14 +316,36 @@ static void test_threads(void **unused)
     assert_true(scrape(slots, 1, "banter_broker_events_total") == THREADS * ROUNDS);
 }
 
+/* A broker shows nothing of sockets, which would read as "none is open", and so on. */
+static void test_programs(void **unused)
+{
+    struct metrics_slot *slots = metrics_share(1);
+    struct strbuf out = STRBUF_EMPTY;
+
+    (void)unused;
+    metrics_write("broker", slots, 1, &out);
+    assert_null(strstr(out.data, "banter_ws_open "));
+    assert_null(strstr(out.data, "banter_workers "));
+    assert_non_null(strstr(out.data, "banter_broker_shards 0"));
+    assert_non_null(strstr(out.data, "banter_bus_bad_messages_total 0"));
+    strbuf_reset(&out);
+    metrics_write("gateway", slots, 1, &out);
+    assert_non_null(strstr(out.data, "banter_ws_open 0"));
+    assert_non_null(strstr(out.data, "banter_bus_bad_messages_total 0"));
+    assert_non_null(strstr(out.data, "banter_shed_total{"));
+    assert_null(strstr(out.data, "banter_broker_"));
+    strbuf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),      cmocka_unit_test(test_names_are_unique),
         cmocka_unit_test(test_units),     cmocka_unit_test(test_histogram),
-        cmocka_unit_test(test_retire),    cmocka_unit_test(test_json),
-        cmocka_unit_test(test_sums),      cmocka_unit_test(test_use_again),
-        cmocka_unit_test(test_processes), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_retire),    cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_json),      cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_use_again), cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
