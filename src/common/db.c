@@ -5,9 +5,11 @@
 #include "common/db_impl.h"
 #include "common/mem.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONNECT_TIMEOUT_S 3
 #define WRITE_TIMEOUT_S   10
@@ -30,6 +32,21 @@ static const char *const session_setup[] = {
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 };
 
+/* A file that is missing would only be seen as a database that is away. */
+static bool files_are_there(const struct db_url *url, char *error, size_t error_size)
+{
+    const char *const paths[] = {url->tls_ca, url->tls_cert, url->tls_key};
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        if (paths[i] == NULL || access(paths[i], R_OK) == 0)
+            continue;
+        snprintf(error, error_size, "the database URL names %s, which cannot be read: %s", paths[i],
+                 strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 struct db *db_create(const char *url, char *error, size_t error_size)
 {
     struct db_url parts;
@@ -37,6 +54,10 @@ struct db *db_create(const char *url, char *error, size_t error_size)
 
     if (!db_url_parse(url, &parts, error, error_size))
         return NULL;
+    if (!files_are_there(&parts, error, error_size)) {
+        db_url_fini(&parts);
+        return NULL;
+    }
     db = mem_alloc(sizeof(*db));
     db->url = parts;
     db->read_timeout_s = READ_TIMEOUT_S;
@@ -106,6 +127,31 @@ static void set_options(struct db *db, MYSQL *mysql)
     CHECK(mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0);
 }
 
+static void set_tls(const struct db_url *url, MYSQL *mysql)
+{
+    my_bool yes = 1;
+    my_bool verify = url->tls == DB_URL_TLS_VERIFY;
+
+    if (url->tls == DB_URL_TLS_ANY)
+        return;
+    CHECK(mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &yes) == 0);
+    CHECK(mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify) == 0);
+    CHECK(mysql_options(mysql, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3") == 0);
+    if (url->tls_ca != NULL)
+        CHECK(mysql_options(mysql, MYSQL_OPT_SSL_CA, url->tls_ca) == 0);
+    if (url->tls_cert != NULL) {
+        CHECK(mysql_options(mysql, MYSQL_OPT_SSL_CERT, url->tls_cert) == 0);
+        CHECK(mysql_options(mysql, MYSQL_OPT_SSL_KEY, url->tls_key) == 0);
+    }
+}
+
+/* Connector/C 3.3 refuses a server without TLS only if it is to verify the certificate; otherwise
+ * it goes on in plain text, MYSQL_OPT_SSL_ENFORCE or not. */
+static bool is_encrypted(const struct db *db, MYSQL *mysql)
+{
+    return db->url.tls == DB_URL_TLS_ANY || mysql_get_ssl_cipher(mysql) != NULL;
+}
+
 static bool set_up_session(MYSQL *mysql)
 {
     for (size_t i = 0; i < ARRAY_LEN(session_setup); i++)
@@ -114,17 +160,32 @@ static bool set_up_session(MYSQL *mysql)
     return true;
 }
 
+/* Connects, and makes the session ours. */
+static bool open_session(struct db *db, MYSQL *mysql)
+{
+    /* FOUND_ROWS: db_affected() counts the rows that matched, which is what a fence asks. */
+    bool good =
+        mysql_real_connect(mysql, db->url.host, db->url.user, db->url.password, db->url.name,
+                           db->url.port, db->url.socket, CLIENT_FOUND_ROWS) != NULL;
+
+    if (good && !is_encrypted(db, mysql)) {
+        log_outage(db, 0, "the database URL asks for TLS, and the server speaks none");
+        return false;
+    }
+    if (good && set_up_session(mysql))
+        return true;
+    log_outage(db, mysql_errno(mysql), mysql_error(mysql));
+    return false;
+}
+
 static bool try_connect(struct db *db)
 {
     MYSQL *mysql = mysql_init(NULL);
 
     CHECK(mysql != NULL); /* out of memory */
     set_options(db, mysql);
-    /* FOUND_ROWS: db_affected() counts the rows that matched, which is what a fence asks. */
-    if (mysql_real_connect(mysql, db->url.host, db->url.user, db->url.password, db->url.name,
-                           db->url.port, db->url.socket, CLIENT_FOUND_ROWS) == NULL ||
-        !set_up_session(mysql)) {
-        log_outage(db, mysql_errno(mysql), mysql_error(mysql));
+    set_tls(&db->url, mysql);
+    if (!open_session(db, mysql)) {
         mysql_close(mysql);
         return false;
     }

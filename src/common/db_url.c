@@ -118,34 +118,96 @@ static bool parse_host(struct parser *parser, struct db_url *url)
     return true;
 }
 
-/* name[?socket=path] */
+static bool parse_tls(struct parser *parser, struct db_url *url, struct span value)
+{
+    if (url->tls != DB_URL_TLS_ANY)
+        return refuse(parser, "has tls= twice");
+    if (span_is(value, "required"))
+        url->tls = DB_URL_TLS_REQUIRED;
+    else if (span_is(value, "verify"))
+        url->tls = DB_URL_TLS_VERIFY;
+    else
+        return refuse(parser, "has a tls= that is neither required nor verify");
+    return true;
+}
+
+static bool parse_path(struct parser *parser, char **field, const char *from, const char *to)
+{
+    if (*field != NULL)
+        return refuse(parser, "names a file twice");
+    if (!decode_into(parser, field, from, to))
+        return false;
+    return (*field)[0] == '/' || refuse(parser, "has a file that is not an absolute path");
+}
+
+/* [from, to) is one of what follows '?'. */
+static bool parse_option(struct parser *parser, struct db_url *url, const char *from,
+                         const char *to)
+{
+    const struct {
+        const char *key;
+        char **field;
+    } files[] = {{"socket", &url->socket},
+                 {"tls_ca", &url->tls_ca},
+                 {"tls_cert", &url->tls_cert},
+                 {"tls_key", &url->tls_key}};
+    const char *equals = memchr(from, '=', (size_t)(to - from));
+    struct span key = {(const uint8_t *)from, equals != NULL ? (size_t)(equals - from) : 0};
+
+    if (span_is(key, "tls"))
+        return parse_tls(parser, url,
+                         (struct span){(const uint8_t *)equals + 1, (size_t)(to - equals - 1)});
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        if (span_is(key, files[i].key))
+            return parse_path(parser, files[i].field, equals + 1, to);
+    return refuse(parser, "has something other than socket=, tls=, tls_ca=, tls_cert= or tls_key= "
+                          "after the database");
+}
+
+/* What cannot be meant together. */
+static bool check_together(struct parser *parser, struct db_url *url)
+{
+    if (url->socket == NULL && url->host == NULL)
+        return refuse(parser, "names neither a host nor a socket");
+    if (url->socket != NULL && url->host != NULL && strcmp(url->host, "localhost") != 0)
+        return refuse(parser, "names both a host and a socket");
+    if (url->socket != NULL && url->tls != DB_URL_TLS_ANY)
+        return refuse(parser, "asks for TLS on a socket of this host, which needs none");
+    /* Taken without a check, it would look like one. */
+    if (url->tls_ca != NULL && url->tls != DB_URL_TLS_VERIFY)
+        return refuse(parser, "has a tls_ca=, which only tls=verify looks at");
+    if ((url->tls_cert == NULL) != (url->tls_key == NULL))
+        return refuse(parser, "has only one of tls_cert= and tls_key=");
+    if (url->tls_cert != NULL && url->tls == DB_URL_TLS_ANY)
+        return refuse(parser, "has a tls_cert= without tls=required or tls=verify");
+    if (url->socket != NULL) {
+        mem_free(url->host);
+        url->host = NULL;
+    }
+    return true;
+}
+
+/* name[?key=value[&key=value...]] */
 static bool parse_name(struct parser *parser, struct db_url *url)
 {
-    static const char key[] = "?socket=";
-    const char *start = parser->at;
-    const char *end = start + strcspn(start, "/?#");
+    const char *at = parser->at;
+    const char *end = at + strcspn(at, "/?#");
 
-    if (!decode_into(parser, &url->name, start, end))
+    if (!decode_into(parser, &url->name, at, end))
         return false;
     if (url->name[0] == '\0')
         return refuse(parser, "names no database");
-    if (*end == '\0')
-        return url->host != NULL || refuse(parser, "names neither a host nor a socket");
-    if (strncmp(end, key, sizeof(key) - 1) != 0)
-        return refuse(parser, "has something other than ?socket=/path after the database");
-    start = end + sizeof(key) - 1;
-    end = start + strcspn(start, "&#");
-    if (*end != '\0')
-        return refuse(parser, "has something after the socket");
-    if (!decode_into(parser, &url->socket, start, end))
-        return false;
-    if (url->socket[0] != '/')
-        return refuse(parser, "has a socket that is not an absolute path");
-    if (url->host != NULL && strcmp(url->host, "localhost") != 0)
-        return refuse(parser, "names both a host and a socket");
-    mem_free(url->host);
-    url->host = NULL;
-    return true;
+    if (*end != '\0' && *end != '?')
+        return refuse(parser, "has something other than ?socket=/path or ?tls= after the database");
+    while (*end != '\0') {
+        at = end + 1;
+        end = at + strcspn(at, "&#");
+        if (*end == '#')
+            return refuse(parser, "has a #, which has no meaning there");
+        if (!parse_option(parser, url, at, end))
+            return false;
+    }
+    return check_together(parser, url);
 }
 
 bool db_url_parse(const char *text, struct db_url *url_out, char *error, size_t error_size)
@@ -173,5 +235,8 @@ void db_url_fini(struct db_url *url)
     mem_free(url->host);
     mem_free(url->socket);
     mem_free(url->name);
+    mem_free(url->tls_ca);
+    mem_free(url->tls_cert);
+    mem_free(url->tls_key);
     *url = (struct db_url){0};
 }

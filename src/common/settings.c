@@ -340,11 +340,13 @@ static enum settings_result load_flag(struct settings_load *load, int argc, char
     return set_value(load, row, value, SETTINGS_LAYER_FLAG, argument) ? SETTINGS_RUN : SETTINGS_BAD;
 }
 
-static void fill_in(struct settings *settings)
+static void fill_in(struct settings_load *load)
 {
+    struct settings *settings = load->settings;
     const char *dir = settings->run_dir;
 
     if (settings->database_url[0] == '\0') {
+        load->layers[SETTINGS_ROW_database_url] = SETTINGS_LAYER_DEFAULT;
         mem_free(settings->database_url);
         settings->database_url =
             mem_printf("mysql://banter@/banter?socket=%s/mariadb/mariadb.sock", dir);
@@ -382,7 +384,7 @@ static enum settings_result load_all(struct settings_load *load, int argc, char 
             return SETTINGS_BAD;
     if (!load_file(load))
         return SETTINGS_BAD;
-    fill_in(load->settings);
+    fill_in(load);
     return settings_check(load) ? SETTINGS_RUN : SETTINGS_BAD;
 }
 

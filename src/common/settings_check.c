@@ -1,5 +1,6 @@
 #include "common/bus_security.h"
 #include "common/bus_sock.h"
+#include "common/db_url.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/networks.h"
@@ -82,6 +83,7 @@ static bool check_bus(struct settings_load *load)
 bool settings_check(struct settings_load *load)
 {
     const struct settings *settings = load->settings;
+    struct db_url url;
     char error[160];
 
     if (!log_usable(settings->log_level, "logfmt", error, sizeof(error)))
@@ -103,5 +105,10 @@ bool settings_check(struct settings_load *load)
                    "tcp://host:port or ipc:///path is needed");
     if (strncmp(settings->database_url, "mysql://", 8) != 0)
         return bad(load, "DATABASE_URL", NULL, "mysql://user:password@host:port/name is needed");
+    if (load->layers[SETTINGS_ROW_database_url] != SETTINGS_LAYER_DEFAULT) {
+        if (!db_url_parse(settings->database_url, &url, error, sizeof(error)))
+            return bad(load, "DATABASE_URL", NULL, error);
+        db_url_fini(&url);
+    }
     return check_brokers(load, settings->brokers) && check_bus(load);
 }

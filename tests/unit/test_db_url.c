@@ -29,19 +29,29 @@ static void test_good(void **state ATTR_UNUSED)
 {
     const struct good goods[] = {
         {"mysql://u:p@db.example:3307/chat",
-         {s("u"), s("p"), s("db.example"), NULL, s("chat"), 3307}},
-        {"mysql://u@h/chat", {s("u"), NULL, s("h"), NULL, s("chat"), 3306}},
-        {"mysql://u:@h/chat", {s("u"), s(""), s("h"), NULL, s("chat"), 3306}},
-        {"mysql://u:a:b%40%2f%25@h/c", {s("u"), s("a:b@/%"), s("h"), NULL, s("c"), 3306}},
-        {"mysql://a%3Ab:p@h/c%3Fd", {s("a:b"), s("p"), s("h"), NULL, s("c?d"), 3306}},
-        {"mysql://u@[::1]:65535/c", {s("u"), NULL, s("::1"), NULL, s("c"), 65535}},
-        {"mysql://u@[fe80::1%25eth0]/c", {s("u"), NULL, s("fe80::1%eth0"), NULL, s("c"), 3306}},
-        {"mysql://u@10.0.0.1:1/c", {s("u"), NULL, s("10.0.0.1"), NULL, s("c"), 1}},
+         {s("u"), s("p"), s("db.example"), NULL, s("chat"), 3307, DB_URL_TLS_ANY, NULL, NULL,
+          NULL}},
+        {"mysql://u@h/chat",
+         {s("u"), NULL, s("h"), NULL, s("chat"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://u:@h/chat",
+         {s("u"), s(""), s("h"), NULL, s("chat"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://u:a:b%40%2f%25@h/c",
+         {s("u"), s("a:b@/%"), s("h"), NULL, s("c"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://a%3Ab:p@h/c%3Fd",
+         {s("a:b"), s("p"), s("h"), NULL, s("c?d"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://u@[::1]:65535/c",
+         {s("u"), NULL, s("::1"), NULL, s("c"), 65535, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://u@[fe80::1%25eth0]/c",
+         {s("u"), NULL, s("fe80::1%eth0"), NULL, s("c"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://u@10.0.0.1:1/c",
+         {s("u"), NULL, s("10.0.0.1"), NULL, s("c"), 1, DB_URL_TLS_ANY, NULL, NULL, NULL}},
         {"mysql://banter@/banter?socket=/run/db/my.sock",
-         {s("banter"), NULL, NULL, s("/run/db/my.sock"), s("banter"), 3306}},
+         {s("banter"), NULL, NULL, s("/run/db/my.sock"), s("banter"), 3306, DB_URL_TLS_ANY, NULL,
+          NULL, NULL}},
         {"mysql://u:p@localhost/c?socket=%2Ftmp%2Fa b",
-         {s("u"), s("p"), NULL, s("/tmp/a b"), s("c"), 3306}},
-        {"mysql://u:\xc3\xa9@h/c", {s("u"), s("\xc3\xa9"), s("h"), NULL, s("c"), 3306}},
+         {s("u"), s("p"), NULL, s("/tmp/a b"), s("c"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
+        {"mysql://u:\xc3\xa9@h/c",
+         {s("u"), s("\xc3\xa9"), s("h"), NULL, s("c"), 3306, DB_URL_TLS_ANY, NULL, NULL, NULL}},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(goods); i++) {
@@ -96,13 +106,32 @@ static void test_bad(void **state ATTR_UNUSED)
         {"mysql://u:secret%4@h/c", "two hex digits"},
         {"mysql://u:secret%4g@h/c", "two hex digits"},
         {"mysql://u:secret%00@h/c", "two hex digits"},
-        {"mysql://u:secret@h/c?ssl=1", "something other than ?socket="},
+        {"mysql://u:secret@h/c?ssl=1", "something other than socket="},
+        {"mysql://u:secret@h/c?", "something other than socket="},
+        {"mysql://u:secret@h/c?tls", "something other than socket="},
+        {"mysql://u:secret@h/c?tls=required&", "something other than socket="},
+        {"mysql://u:secret@h/c?=/x", "something other than socket="},
         {"mysql://u:secret@h/c#x", "something other than ?socket="},
         {"mysql://u:secret@h/c/d", "something other than ?socket="},
+        {"mysql://u:secret@h/c?tls=", "neither required nor verify"},
+        {"mysql://u:secret@h/c?tls=off", "neither required nor verify"},
+        {"mysql://u:secret@h/c?tls=verify2", "neither required nor verify"},
+        {"mysql://u:secret@h/c?tls=verify&tls=verify", "tls= twice"},
+        {"mysql://u:secret@h/c?tls=verify#x", "a #"},
+        {"mysql://u:secret@h/c?tls=verify&tls_ca=x", "not an absolute path"},
+        {"mysql://u:secret@h/c?tls=verify&tls_ca=/x&tls_ca=/x", "a file twice"},
+        {"mysql://u:secret@h/c?tls=required&tls_ca=/x", "only tls=verify looks at"},
+        {"mysql://u:secret@h/c?tls_ca=/x", "only tls=verify looks at"},
+        {"mysql://u:secret@h/c?tls=verify&tls_cert=/x", "only one of"},
+        {"mysql://u:secret@h/c?tls=verify&tls_key=/x", "only one of"},
+        {"mysql://u:secret@h/c?tls_key=/x&tls_cert=/y", "without tls="},
+        {"mysql://u:secret@/c?socket=/x&tls=required", "on a socket"},
+        {"mysql://u:secret@/c?tls=required", "neither a host nor a socket"},
         {"mysql://u:secret@h/c?socket=/x", "both a host and a socket"},
         {"mysql://u:secret@/c?socket=", "not an absolute path"},
         {"mysql://u:secret@/c?socket=x", "not an absolute path"},
-        {"mysql://u:secret@/c?socket=/x&y=1", "after the socket"},
+        {"mysql://u:secret@/c?socket=/x&y=1", "something other than socket="},
+        {"mysql://u:secret@/c?socket=/x&socket=/x", "a file twice"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(bads); i++) {
@@ -117,9 +146,32 @@ static void test_bad(void **state ATTR_UNUSED)
     }
 }
 
+static void test_tls(void **state ATTR_UNUSED)
+{
+    struct db_url url;
+    char error[160];
+
+    assert_true(db_url_parse("mysql://u@h/c", &url, error, sizeof(error)));
+    assert_int_equal(url.tls, DB_URL_TLS_ANY);
+    db_url_fini(&url);
+    assert_true(db_url_parse("mysql://u@h:1/c?tls=required", &url, error, sizeof(error)));
+    assert_int_equal(url.tls, DB_URL_TLS_REQUIRED);
+    assert_null(url.tls_ca);
+    db_url_fini(&url);
+    assert_true(db_url_parse("mysql://u@h/c?tls_key=/k&tls_ca=%2Fa%26b&tls=verify&tls_cert=/c",
+                             &url, error, sizeof(error)));
+    assert_int_equal(url.tls, DB_URL_TLS_VERIFY);
+    assert_text("verify", "tls_ca", url.tls_ca, "/a&b");
+    assert_text("verify", "tls_cert", url.tls_cert, "/c");
+    assert_text("verify", "tls_key", url.tls_key, "/k");
+    assert_text("verify", "host", url.host, "h");
+    db_url_fini(&url);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad),
+                                       cmocka_unit_test(test_tls)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

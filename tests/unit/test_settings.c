@@ -1,4 +1,4 @@
-// needs: common/settings_file common/settings_check common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest
+// needs: common/settings_file common/settings_check common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest common/db_url
 /* settings: where a value comes from, which one wins, and what is said of one that does not do. */
 #include "common/settings.h"
 
