@@ -95,6 +95,10 @@ bool settings_check(struct settings_load *load)
     if (settings->proxy_listen[0] != '\0' &&
         !check_address(load, "PROXY_LISTEN", settings->proxy_listen))
         return false;
+    /* SO_REUSEPORT would let both have it, and connections be of one kind or the other by chance.
+     */
+    if (strcmp(settings->proxy_listen, settings->listen) == 0)
+        return bad(load, "PROXY_LISTEN", settings->proxy_listen, "it is LISTEN's, too");
     if (settings->admin_listen[0] != '\0' &&
         !check_address(load, "ADMIN_LISTEN", settings->admin_listen))
         return false;

@@ -1,6 +1,9 @@
 // Who the client is behind balancers, and how a complaint is followed through the log: addresses,
 // request ids, connection ids, the access log, and the probes that need no token.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ask, logged, openFrom, untilLogged } from './lib/access_log.mjs';
 import { Api, Socket, makeRoom } from './lib/client.mjs';
@@ -277,6 +280,29 @@ describe('the client behind a balancer', () => {
     assert.ok(line.conn && line.req && line.client && line.route && line.err);
     await stack.database.start();
     await stack.waitReady();
+  });
+});
+
+describe('a reload', () => {
+  it('changes who is believed', async () => {
+    const file = path.join(os.tmpdir(), `banter-edge-${process.pid}.conf`);
+    fs.writeFileSync(file, '');
+    try {
+      await withStack({ workers: 2, gatewayEnv: { access_log: 1, config: file } }, async (stack) => {
+        const [gateway] = stack.gateways;
+        const clientOf = async () => {
+          const answer = await ask(stack.port, '/health', { from: BALANCER, headers: { 'x-forwarded-for': '198.51.100.7' } });
+          const id = answer.headers['x-request-id'];
+          return (await untilLogged(gateway, 'http.request', (line) => line.req === id)).client;
+        };
+        assert.match(await clientOf(), /^127\.0\.0\.2:/);
+        fs.writeFileSync(file, 'BANTER_TRUSTED_PROXIES=127.0.0.2\n');
+        gateway.kill('SIGHUP');
+        await poll('the new workers to believe it', async () => (await clientOf()) === '198.51.100.7');
+      });
+    } finally {
+      fs.rmSync(file, { force: true });
+    }
   });
 });
 
