@@ -214,6 +214,15 @@ static enum err leave_room(struct apply *apply, struct command *command, struct 
     return err;
 }
 
+/* Its log is deleted later, in pieces (housekeeping.c). */
+static enum err end_room(struct apply *apply, struct command *command, struct locked_room *room)
+{
+    apply_number(apply, command, room->numbers, EVENT_ROOM_REMOVED);
+    sequencer_set_removed(apply_sequencer(apply), room->numbers);
+    return DB_RUN(apply_db(apply), "UPDATE rooms SET removed_at_us = ? WHERE id = ?",
+                  db_u64(command->created_at_us), db_u64(command->room_id));
+}
+
 /* To the longest-standing member; if nobody is left, the room ends. */
 static enum err pass_room_on(struct apply *apply, struct command *command, struct locked_room *room)
 {
@@ -229,12 +238,8 @@ static enum err pass_room_on(struct apply *apply, struct command *command, struc
 
     if (err != ERR_NONE)
         return err;
-    if (!db_next(db)) {
-        apply_number(apply, command, room->numbers, EVENT_ROOM_REMOVED);
-        sequencer_set_removed(apply_sequencer(apply), room->numbers);
-        return DB_RUN(db, "UPDATE rooms SET removed_at_us = ? WHERE id = ?",
-                      db_u64(command->created_at_us), db_u64(command->room_id));
-    }
+    if (!db_next(db))
+        return end_room(apply, command, room);
     heir = db_col_u64(db, 0);
     name = db_col_is_null(db, 1)
                ? NULL
@@ -289,6 +294,8 @@ enum err apply_control(struct apply *apply, struct command *command)
         return leave_room(apply, command, &room);
     case COMMAND_EXPEL:
         return expel_member(apply, command, &room);
+    case COMMAND_REMOVE_ROOM:
+        return end_room(apply, command, &room);
     case COMMAND_MESSAGE:
     case COMMAND_CREATE_ROOM:
     case COMMAND_REVOKE:

@@ -8,10 +8,10 @@
 #include "broker/apply.h"
 
 /*
- * Does one CREATE_ROOM, JOIN, LEAVE or EXPEL: numbers its events and changes the tables. First of
- * all it looks its key up, so that a repeat is answered with the first outcome and not with
- * "already a member". ERR_NONE with a refusal in command->err is an outcome too; any other result
- * is the database's, and the transaction is to be rolled back.
+ * Does one CREATE_ROOM, JOIN, LEAVE, EXPEL or REMOVE_ROOM: numbers its events and changes the
+ * tables. First of all it looks its key up, so that a repeat is answered with the first outcome and
+ * not with "already a member". ERR_NONE with a refusal in command->err is an outcome too; any other
+ * result is the database's, and the transaction is to be rolled back.
  */
 enum err apply_control(struct apply *apply, struct command *command) ATTR_MUSTCHECK;
 

@@ -75,7 +75,7 @@ static void decode_command(struct wire_reader *in, struct bus_command *command)
     command->ttl_ms = wire_read_u32(in);
     command->expires_at_us = wire_read_u64(in);
     command->received_at_us = wire_read_u64(in);
-    command->kind = (enum command_kind)read_kind(in, COMMAND_REVOKE);
+    command->kind = (enum command_kind)read_kind(in, COMMAND_REMOVE_ROOM);
     command->room_id = wire_read_u64(in);
     command->sender_id = wire_read_u64(in);
     key = wire_read_bytes(in, sizeof(command->key));

@@ -65,6 +65,8 @@ enum command_kind {
     COMMAND_EXPEL,  /* the sender's account is gone: leave, and pass the room on if its creator */
     COMMAND_REVOKE, /* room_id 0: tell all workers that sessions ended; token_hash, or all if empty
                      */
+    COMMAND_REMOVE_ROOM, /* by an operator: sender_id may be 0. The broker asks for no right to it:
+                          * whoever may connect to the bus may do anything */
 };
 
 /* What a row of the log is. Stored in events.kind: never renumber. */

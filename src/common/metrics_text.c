@@ -17,9 +17,13 @@ static struct {
 } route_names[METRICS_VALUES_ROUTE];
 
 static const char *const kinds[METRICS_VALUES_KIND] = {
-    [COMMAND_MESSAGE] = "message", [COMMAND_CREATE_ROOM] = "create_room",
-    [COMMAND_JOIN] = "join",       [COMMAND_LEAVE] = "leave",
-    [COMMAND_EXPEL] = "expel",     [COMMAND_REVOKE] = "revoke",
+    [COMMAND_MESSAGE] = "message",
+    [COMMAND_CREATE_ROOM] = "create_room",
+    [COMMAND_JOIN] = "join",
+    [COMMAND_LEAVE] = "leave",
+    [COMMAND_EXPEL] = "expel",
+    [COMMAND_REVOKE] = "revoke",
+    [COMMAND_REMOVE_ROOM] = "remove_room",
 };
 static const char *const pools[METRICS_VALUES_POOL] = {"db", "scrypt"};
 static const char *const sheds[METRICS_VALUES_SHED] = {

@@ -92,7 +92,9 @@ enum err store_user_create(struct db *db, struct span username, struct span emai
 
 enum err store_user_find(struct db *db, struct span username, struct store_user *user_out)
 {
-    enum err err = DB_RUN(db, "SELECT id, username, password_hash FROM users WHERE username = ?",
+    enum err err = DB_RUN(db,
+                          "SELECT id, username, password_hash, disabled_at_us FROM users "
+                          "WHERE username = ?",
                           from_span(username));
 
     if (err != ERR_NONE)
@@ -102,6 +104,7 @@ enum err store_user_find(struct db *db, struct span username, struct store_user 
     user_out->id = db_col_u64(db, 0);
     copy_text(user_out->username, sizeof(user_out->username), db_col_bytes(db, 1));
     copy_text(user_out->password_hash, sizeof(user_out->password_hash), db_col_bytes(db, 2));
+    user_out->disabled = !db_col_is_null(db, 3);
     return ERR_NONE;
 }
 

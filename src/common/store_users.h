@@ -14,6 +14,7 @@ struct store_user {
     uint64_t id;
     char username[USERNAME_BYTES_MAX + 1];
     char password_hash[PASSWORD_HASH_SIZE]; /* libscrypt's salted text form */
+    bool disabled;                          /* it may not log in */
 };
 
 /* ERR_USERNAME_TAKEN or ERR_EMAIL_TAKEN when the name or address is in use, in any letter case; the
@@ -36,7 +37,7 @@ struct store_session {
 /* Also clears away a few sessions that have expired. */
 enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                               uint64_t user_id, uint64_t ttl_s) ATTR_MUSTCHECK;
-/* ERR_NO_ROW for one that is unknown or expired, or whose user is gone. */
+/* ERR_NO_ROW for one that is unknown or expired, or whose user is gone or disabled. */
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out) ATTR_MUSTCHECK;
 /* For statements that find a session among other things: its columns, the first of the result, and
@@ -44,7 +45,9 @@ enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA25
  */
 #define STORE_SESSION_COLUMNS      "s.user_id, s.expires_at_us, u.username"
 #define STORE_SESSION_COLUMN_COUNT 3
-#define STORE_SESSION_LIVE         "s.token_hash = ? AND s.expires_at_us > ? AND u.deleted_at_us IS NULL"
+#define STORE_SESSION_LIVE                                                                         \
+    "s.token_hash = ? AND s.expires_at_us > ? AND u.deleted_at_us IS NULL "                        \
+    "AND u.disabled_at_us IS NULL"
 void store_session_read(struct db *db, struct store_session *session_out);
 /* ERR_NONE also when there is none. */
 enum err store_session_delete(struct db *db,

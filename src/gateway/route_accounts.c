@@ -1,15 +1,14 @@
 /*
  * Registering, logging in and out, and deleting an account.
  */
+#include "common/account_rules.h"
 #include "common/event_json.h"
-#include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/password.h"
 #include "common/settings.h"
 #include "common/store_rooms.h"
-#include "common/utf8.h"
 #include "gateway/bus_link.h"
-#include "gateway/password.h"
 #include "gateway/routes.h"
 
 #include <string.h>
@@ -28,54 +27,34 @@ struct credentials {
 
 /* ---- reading ---- */
 
-static bool has_control_character(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
-            return true;
-    return false;
-}
-
 static enum err read_username(struct request *request, struct span *username)
 {
+    const char *fault;
+
     if (json_get(request->body, "username", username) != JSON_IS_TEXT)
         return request_invalid(request, "username", "username is required and must be a string.");
-    if (username->len == 0 || utf8_length(username->data, username->len) > USERNAME_CHARS_MAX ||
-        has_control_character(*username))
-        return request_invalid(request, "username",
-                               "username must have 1 to 64 characters, none of them a control.");
-    return ERR_NONE;
+    fault = account_username_fault(*username);
+    return fault != NULL ? request_invalid(request, "username", fault) : ERR_NONE;
 }
 
 static enum err read_password(struct request *request, struct span *password)
 {
+    const char *fault;
+
     if (json_get(request->body, "password", password) != JSON_IS_TEXT)
         return request_invalid(request, "password", "password is required and must be a string.");
-    if (password->len == 0 || password->len > PASSWORD_BYTES_MAX)
-        return request_invalid(request, "password", "password must have 1 to 1,024 bytes.");
-    return ERR_NONE;
-}
-
-/* local@domain without spaces: whether it receives mail, only mail can tell. */
-static bool email_plausible(struct span email)
-{
-    const uint8_t *at = memchr(email.data, '@', email.len);
-    size_t local = at != NULL ? (size_t)(at - email.data) : 0;
-
-    if (local == 0 || local + 1 >= email.len || has_control_character(email))
-        return false;
-    return memchr(at + 1, '@', email.len - local - 1) == NULL &&
-           memchr(email.data, ' ', email.len) == NULL;
+    fault = account_password_fault(*password);
+    return fault != NULL ? request_invalid(request, "password", fault) : ERR_NONE;
 }
 
 static enum err read_email(struct request *request, struct span *email)
 {
+    const char *fault;
+
     if (json_get(request->body, "email", email) != JSON_IS_TEXT)
         return request_invalid(request, "email", "email is required and must be a string.");
-    if (utf8_length(email->data, email->len) > EMAIL_CHARS_MAX || !email_plausible(*email))
-        return request_invalid(request, "email",
-                               "email must be an address of at most 254 characters.");
-    return ERR_NONE;
+    fault = account_email_fault(*email);
+    return fault != NULL ? request_invalid(request, "email", fault) : ERR_NONE;
 }
 
 enum err login_prepare(struct request *request)
@@ -225,6 +204,11 @@ static void on_checked(struct request *request)
     if (request->err == ERR_NONE && !given->right) {
         metrics_add(METRIC_LOGINS_REFUSED, 1);
         request->err = ERR_INVALID_CREDENTIALS;
+    }
+    /* Only who knows the password is told that the account is there, and why it stays shut. */
+    if (request->err == ERR_NONE && given->user.disabled) {
+        metrics_add(METRIC_LOGINS_REFUSED, 1);
+        request->err = ERR_ACCOUNT_DISABLED;
     }
     if (request->err != ERR_NONE)
         refuse(request, request->err);

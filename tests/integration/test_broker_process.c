@@ -238,6 +238,29 @@ static void an_expelled_creator_passes_the_room_on(void **state)
                      ERR_NONE);
 }
 
+static void an_operator_removes_a_room(void **state)
+{
+    uint64_t room = make_room(ANNA);
+    uint64_t removing = key();
+    struct heard *heard = listen_to(room);
+
+    (void)state;
+    client_ask(client, COMMAND_JOIN, room, CLEO, "", key());
+    assert_int_equal(client_ask(client, COMMAND_REMOVE_ROOM, room, 0, "", removing)->answer.err,
+                     ERR_NONE);
+    assert_int_equal(heard->last_kind, EVENT_ROOM_REMOVED);
+    assert_int_equal(heard->last_actor, 0);
+    assert_int_equal(heard->gaps, 0);
+    assert_int_equal(client_ask(client, COMMAND_MESSAGE, room, CLEO, "?", key())->answer.err,
+                     ERR_ROOM_NOT_FOUND);
+    assert_int_equal(client_ask(client, COMMAND_REMOVE_ROOM, room, 0, "", removing)->answer.err,
+                     ERR_NONE);
+    assert_int_equal(client_ask(client, COMMAND_REMOVE_ROOM, room, 0, "", key())->answer.err,
+                     ERR_ROOM_NOT_FOUND);
+    assert_int_equal(client_ask(client, COMMAND_REMOVE_ROOM, 0, 0, "", key())->answer.err,
+                     ERR_VALIDATION);
+}
+
 /* ---- heads, presence, revocation --------------------------------------------------------------*/
 
 static void a_subscription_gets_the_head_first(void **state)
@@ -386,6 +409,7 @@ int main(void)
         cmocka_unit_test(who_left_cannot_send),
         cmocka_unit_test(who_left_may_repeat_what_they_said),
         cmocka_unit_test(an_expelled_creator_passes_the_room_on),
+        cmocka_unit_test(an_operator_removes_a_room),
         cmocka_unit_test(a_subscription_gets_the_head_first),
         cmocka_unit_test(presence_is_announced),
         cmocka_unit_test(a_crowd_is_asked_about_by_the_page),

@@ -19,7 +19,7 @@ const OWNERS = [
   { header: /^zmq\.h$/, library: 'ZeroMQ', files: /^common\/bus_(sock|impl|keys|auth|monitor)\./ },
   { header: /^(mysql|mysqld_error|errmsg|mariadb\/.*)\.h$/, library: 'libmariadb', files: /^common\/db(_\w+)?\./ },
   { header: /^openssl\//, library: 'libcrypto', files: /^common\/digest\./ },
-  { header: /^libscrypt\.h$/, library: 'libscrypt', files: /^(common|gateway)\/password\w*\./ },
+  { header: /^libscrypt\.h$/, library: 'libscrypt', files: /^common\/password\w*\./ },
   { header: /^jansson\.h$/, library: 'jansson', files: /^common\/\w*json\w*\./ },
   { header: /^event2\/(http|http_struct|keyvalq_struct)\.h$/, library: 'evhttp', files: /^(common\/admin|gateway\/(http|request|ws_upgrade|takeover|event_stream|worker)\w*)\./ },
   { header: /^event2\//, library: 'libevent', files: /^(common\/(loop|pool|admin)|gateway\/(loop|http|request|ws_|takeover|worker|master|admin)\w*|broker\/\w*loop\w*)\./ },

@@ -393,7 +393,7 @@ static const struct {
     uint8_t value;
 } bad_fields[] = {
     {"a command of kind 0", BUS_COMMAND, 36, 0},
-    {"a command of an unknown kind", BUS_COMMAND, 36, COMMAND_REVOKE + 1},
+    {"a command of an unknown kind", BUS_COMMAND, 36, COMMAND_REMOVE_ROOM + 1},
     {"a snapshot that is neither", BUS_PRESENCE, 8, 2},
     {"a piece that is news", BUS_PRESENCE, 8, 0},
     {"a piece that is half the last", BUS_PRESENCE, 9, 2},

@@ -1,6 +1,6 @@
 // needs: common/mem common/check common/clock
 /* password: hashes and their checks, and that an unknown name costs what a wrong password does. */
-#include "gateway/password.h"
+#include "common/password.h"
 
 #include "common/clock.h"
 

@@ -20,6 +20,7 @@ export class ApiError extends Error {
 const sentences: Record<string, string> = {
   network: 'The server cannot be reached. Check your connection and try again.',
   invalid_credentials: 'There is no account with this name and password.',
+  account_disabled: 'This account is disabled. Ask whoever runs this chat.',
   username_taken: 'Somebody else has this name already. Try another.',
   email_taken: 'There is an account with this e-mail address already.',
   room_not_found: 'This room does not exist (any more).',

@@ -2,10 +2,10 @@
  * password.h: hashing and checking passwords with scrypt (RFC 7914). The only user of
  * <libscrypt.h>.
  *
- * Slow by intent (BANTER_SCRYPT_LOG2N): for the threads of the scrypt pool only.
+ * Slow by intent (BANTER_SCRYPT_LOG2N): in a gateway for the threads of the scrypt pool only.
  */
-#ifndef BANTER_GATEWAY_PASSWORD_H
-#define BANTER_GATEWAY_PASSWORD_H
+#ifndef BANTER_COMMON_PASSWORD_H
+#define BANTER_COMMON_PASSWORD_H
 
 #include "common/base.h"
 #include "common/store_users.h"

@@ -1,4 +1,4 @@
-#include "gateway/password.h"
+#include "common/password.h"
 
 #include "common/mem.h"
 
