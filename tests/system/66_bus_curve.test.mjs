@@ -148,3 +148,59 @@ describe('an encrypted bus', () => {
     assert.equal(wrong.code, 1);
   });
 });
+
+describe('an encrypted bus over UNIX sockets', () => {
+  it('goes on at the same address after a key was removed, again and again', async () => {
+    const keys = await BusKeys.make('one', 'other');
+    const stack = await startStack({ gatewayEnv: keys.gateway('one'), brokerEnv: keys.broker() });
+    try {
+      const { owner, room } = await makeRoom(new Api(stack.url), 0);
+      const socket = await Socket.open(stack.url, room.id, owner.token);
+      for (let i = 0; i < 10; i += 1) {
+        keys.allow('one', 'other');
+        stack.brokers[0].kill('SIGHUP');
+        await poll('the key to be there', () => lines(stack.brokers[0], 'bus.keys').length === 2 * i + 2);
+        keys.allow('one');
+        stack.brokers[0].kill('SIGHUP');
+        await poll('the key to be gone', () => lines(stack.brokers[0], 'bus.keys').length === 2 * i + 3);
+        await socket.say(`after ${i}`);
+      }
+      assert.equal(lines(stack.brokers[0], 'broker.reconnect').length, 10);
+      await socket.waitFor((frame) => frame.text === 'after 9');
+      assert.deepEqual(socket.messages.map((message) => message.text), Array.from({ length: 10 }, (_, i) => `after ${i}`));
+      await socket.end();
+    } finally {
+      await stack.stop();
+      keys.remove();
+    }
+  });
+});
+
+describe('a broker that is known by a name', () => {
+  it('lets a gateway in again once its key is back on the list', async () => {
+    const keys = await BusKeys.make('one');
+    const bus = await tcpBus();
+    keys.allow('one');
+    const stack = await startStack({
+      gatewayEnv: { ...keys.gateway('one'), brokers: bus.address.replace('127.0.0.1', 'localhost') },
+      brokerEnv: { ...bus.brokerEnv, ...keys.broker() },
+    });
+    try {
+      await stack.killBroker();
+      keys.allow();
+      await stack.startBroker();
+      // After a connection that stood, ZeroMQ says the address that it found and not the name.
+      await untilLine(stack.gateways[0], 'bus.broker_refused', /reason=not_allowed address="tcp:\/\/127\.0\.0\.1/);
+      keys.allow('one');
+      stack.brokers[0].kill('SIGHUP');
+      await stack.waitReady();
+      const { owner, room } = await makeRoom(new Api(stack.url), 0);
+      const socket = await Socket.open(stack.url, room.id, owner.token);
+      await socket.say('in');
+      await socket.end();
+    } finally {
+      await stack.stop();
+      keys.remove();
+    }
+  });
+});
