@@ -91,7 +91,7 @@ describe('an encrypted bus', () => {
     const good = fs.readFileSync(keys.list, 'utf8');
     fs.writeFileSync(keys.list, `${good}no key\n`);
     stack.brokers[0].kill('SIGHUP');
-    assert.match(await untilLine(stack.brokers[0], 'bus.keys_kept'), /line 4/);
+    assert.match(await untilLine(stack.brokers[0], 'broker.reload_failed'), /BANTER_BUS_GATEWAY_KEYS: .*line 4/);
     fs.writeFileSync(keys.list, good);
     const { owner, room } = await makeRoom(new Api(stack.gateways[2].url), 0);
     const socket = await Socket.open(stack.gateways[2].url, room.id, owner.token);
