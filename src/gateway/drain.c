@@ -10,6 +10,9 @@
 #include "gateway/chat_client.h"
 
 #define TICK_MS 50
+/* A connection that was just accepted, or is used again and again, gets its next answer, which says
+ * "Connection: close"; only then are idle ones closed from our side. */
+#define IDLE_MS 1000
 /* After the drain time: sends that are not answered by then will not be soon, so their sockets are
  * closed without; */
 #define ANSWERS_MS 2000
@@ -50,7 +53,8 @@ static void close_at_last(struct ws_conn *conn, void *context ATTR_UNUSED)
 
 static bool drained(const struct drain *drain)
 {
-    return ws_set_count(drain->services->sockets) == 0 && http_server_busy(drain->http) == 0 &&
+    return ws_set_count(drain->services->sockets) == 0 &&
+           http_server_connections(drain->http) == 0 && http_server_busy(drain->http) == 0 &&
            bus_link_in_flight(drain->services->link) == 0;
 }
 
@@ -68,7 +72,8 @@ static void close_share(struct drain *drain)
     ws_set_foreach(drain->services->sockets, close_one, drain);
     if (elapsed > drain_ms + ANSWERS_MS)
         ws_set_foreach(drain->services->sockets, close_at_last, NULL);
-    http_server_close_idle(drain->http);
+    if (elapsed >= MIN(drain_ms, (uint64_t)IDLE_MS))
+        http_server_close_idle(drain->http);
     if (drained(drain) || elapsed > drain_ms + GRACE_MS)
         loop_stop(drain->services->loop);
 }

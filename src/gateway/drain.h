@@ -4,7 +4,8 @@
  *   notice   /readyz is 503, answers say "Connection: close", new WebSockets are refused with 503;
  *            all else goes on, connections are still accepted: until balancers have looked
  *   closing  nothing is accepted any more; the sockets are closed in equal shares over DRAIN_MS,
- * each when its sends are answered; requests and commands that were begun end
+ *            each when its sends are answered; requests and commands that were begun end, and a
+ *            connection without a request has a second to bring one
  *
  * then the loop is stopped. Never blocks.
  */

@@ -354,6 +354,11 @@ size_t http_server_busy(const struct http_server *server)
     return server->busy;
 }
 
+size_t http_server_connections(const struct http_server *server)
+{
+    return http_guard_counters(server->guard)->connections;
+}
+
 void http_server_close_idle(struct http_server *server)
 {
     http_guard_close_idle(server->guard);

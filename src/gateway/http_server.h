@@ -17,6 +17,8 @@ struct http_server *http_server_create(struct services *services, const struct i
 void http_server_stop_listening(struct http_server *server);
 /* Requests that were not answered yet. */
 size_t http_server_busy(const struct http_server *server);
+/* HTTP connections that are open. */
+size_t http_server_connections(const struct http_server *server);
 /* Closes connections on which nothing is under way. */
 void http_server_close_idle(struct http_server *server);
 /* Brings the guard's counts into the metrics; called about once a second. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { VALGRIND, deadlineMs } from './env.mjs';
 import { isAlive } from './procfs.mjs';
-import { within } from './wait.mjs';
+import { poll, within } from './wait.mjs';
 
 export class Program {
   // env is the whole environment; log is the file that gets stdout and stderr.
@@ -64,6 +64,39 @@ export class Program {
       await this.exited;
       throw error;
     }
+  }
+}
+
+// A program that one of ours has started in its place: it is not our child, so its log says how it
+// ended.
+export class Adopted {
+  constructor({ name, pid, log }) {
+    this.name = name;
+    this.pid = pid;
+    this.log = log;
+  }
+
+  get alive() {
+    return isAlive(this.pid);
+  }
+
+  get exit() {
+    if (this.alive) return undefined;
+    const said = [...this.output().matchAll(/event=master\.stopped status=(\d+)/g)].at(-1);
+    return { code: said ? Number(said[1]) : null, signal: null };
+  }
+
+  output() {
+    return fs.readFileSync(this.log, 'utf8');
+  }
+
+  kill(signal) {
+    if (this.alive) process.kill(this.pid, signal);
+  }
+
+  async end(signal = 'SIGTERM', timeoutMs = 20_000) {
+    this.kill(signal);
+    return poll(`${this.name} to end after ${signal}`, () => this.exit, { timeoutMs });
   }
 }
 

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { Database } from './database.mjs';
 import { BIN_DIR, ROOT, VALGRIND, binary } from './env.mjs';
 import { freePort } from './ports.mjs';
-import { Program } from './process.mjs';
+import { Adopted, Program } from './process.mjs';
 import { childrenOf, holderOfConnection, isAlive, pidsWithEnvironment } from './procfs.mjs';
 import { poll } from './wait.mjs';
 
@@ -42,7 +42,7 @@ const stacks = new Set();
 let counter = 0;
 
 export class Stack {
-  constructor({ workers, env, gatewayEnv, brokerEnv, brokers, gateways }) {
+  constructor({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile }) {
     // Unix socket names are limited to 107 bytes, so the folder has a short name.
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-'));
     this.logDir = path.join(this.dir, 'log');
@@ -58,6 +58,7 @@ export class Stack {
       BANTER_WORKERS: String(workers),
       ...stringValues(env),
     };
+    this.gatewayFile = gatewayFile ?? binary('banter-gateway');
     this.gatewayEnv = stringValues(gatewayEnv);
     this.brokerEnv = stringValues(brokerEnv);
     this.brokerAddresses = Array.from({ length: brokers }, (_, i) =>
@@ -80,7 +81,7 @@ export class Stack {
   }
 
   async startBroker(index = 0, env = {}) {
-    const program = this.launch(`broker${index}`, 'banter-broker', {
+    const program = this.launch(`broker${index}`, binary('banter-broker'), {
       BANTER_BROKER_LISTEN: this.brokerAddresses[index],
       ...this.brokerEnv,
       ...stringValues(env),
@@ -91,7 +92,7 @@ export class Stack {
 
   async startGateway(index = 0, env = {}) {
     const port = this.gateways[index]?.port ?? (await freePort());
-    const program = this.launch(`gateway${index}`, 'banter-gateway', {
+    const program = this.launch(`gateway${index}`, this.gatewayFile, {
       BANTER_LISTEN: `127.0.0.1:${port}`,
       BANTER_BROKERS: this.brokerAddresses.join(','),
       ...this.gatewayEnv,
@@ -106,7 +107,7 @@ export class Stack {
   launch(name, file, env) {
     const program = new Program({
       name,
-      file: binary(file),
+      file,
       env: { ...this.env, ...env },
       log: path.join(this.logDir, `${name}.log`),
       cwd: this.dir,
@@ -138,6 +139,18 @@ export class Stack {
       const text = await answer.text();
       if (answer.status !== 200) throw new Error(`/readyz: ${answer.status} ${text}`);
     }
+  }
+
+  // After SIGUSR2: the new master stands in for the old one, which is leaving.
+  adoptGateway(pid, index = 0) {
+    const old = this.gateways[index];
+    this.expectedDead.add(old);
+    const program = new Adopted({ name: old.name, pid, log: old.log });
+    program.port = old.port;
+    program.url = old.url;
+    this.gateways[index] = program;
+    this.programs.push(program);
+    return program;
   }
 
   // Pids of a gateway's workers, oldest first.
@@ -264,7 +277,8 @@ function stringValues(settings = {}) {
 }
 
 // Settings in env go to every process, gatewayEnv and brokerEnv to one kind; names may be written
-// short: {command_timeout_ms: 2000}.
+// short: {command_timeout_ms: 2000}. gatewayFile is a program to start instead of the one that is
+// tested.
 export async function startStack({
   workers = 1,
   env = {},
@@ -273,8 +287,9 @@ export async function startStack({
   brokers = 1,
   gateways = 1,
   ready = true,
+  gatewayFile,
 } = {}) {
-  const stack = new Stack({ workers, env, gatewayEnv, brokerEnv, brokers, gateways });
+  const stack = new Stack({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile });
   stacks.add(stack);
   try {
     await stack.database.start();
