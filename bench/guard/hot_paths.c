@@ -136,7 +136,7 @@ static void set_up(size_t members)
     static const struct bus_link_handlers handlers = {.fill_digests = ignore_digests};
     struct rooms_options rooms = {262144, 67108864, 500};
     struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX};
-    struct bus_link_options link = {"ipc:///tmp/banter-bench-none", 10000, 10000, 60000, 1000000};
+    struct bus_link_options link = {"ipc:///tmp/banter-bench-none", 10000, 10000, 60000, 1000000, NULL};
     struct bus_head head = {ROOM, 0, 1};
 
     memset(bench.text, 'x', TEXT_LEN);
@@ -171,7 +171,7 @@ static void make_events(struct strbuf *messages, size_t *ends, size_t count)
                                   3,
                                   1700000000000000,
                                   {(const uint8_t *)"alice", 5},
-                                  {(const uint8_t *)bench.text, TEXT_LEN}};
+                                  {(const uint8_t *)bench.text, TEXT_LEN}, 0};
         struct bus_message message = {.topic = BUS_TOPIC_ROOM, .topic_id = ROOM, .type = BUS_EVENT};
 
         event_json_write(&event, &json);

@@ -108,8 +108,8 @@ static enum err attempt(struct settling *s, struct command **commands, size_t *c
     s->look_up = false;
     began_us = clock_mono_us();
     err = apply_batch(s->apply, commands, *count);
-    metrics_observe(METRIC_BROKER_COMMIT, clock_mono_us() - began_us);
-    metrics_observe(METRIC_BROKER_BATCH, *count);
+    metrics_observe_us(METRIC_BROKER_COMMIT, clock_mono_us() - began_us);
+    metrics_observe_size(METRIC_BROKER_BATCH, *count);
     metrics_add(err == ERR_NONE ? METRIC_BROKER_BATCHES : METRIC_BROKER_COMMIT_ERRORS, 1);
     if (err != ERR_NONE)
         return err;

@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/db.h"
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/schema.h"
 #include "common/store_log.h"
 
@@ -95,6 +96,8 @@ static void tick_presence(void *context)
     struct broker *broker = context;
 
     presence_hub_tick(broker->presence, clock_mono_ms());
+    metrics_set(METRIC_BROKER_WORKERS, presence_hub_workers(broker->presence));
+    leases_count(broker->leases);
 }
 
 static void subscribe_pulse(struct broker *broker)

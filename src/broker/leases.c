@@ -28,6 +28,7 @@ struct leases {
     uint64_t identity; /* the upper half of owner, shifted down */
     uint64_t owner;
     uint64_t owned;
+    bool answered;       /* the last round succeeded */
     uint64_t renewed_ms; /* the last round that succeeded; 0: none yet */
     uint64_t due_ms;     /* when the next round begins */
     bool under_way;
@@ -182,17 +183,6 @@ static void begin_in(struct leases *leases, uint64_t delay_ms)
     loop_timer_start(leases->timer, delay_ms);
 }
 
-static void note_round(struct leases *leases)
-{
-    uint64_t now_ms = clock_mono_ms();
-
-    if (leases->err == ERR_NONE)
-        leases->renewed_ms = now_ms;
-    metrics_set(METRIC_BROKER_DATABASE, leases->err == ERR_NONE);
-    metrics_set(METRIC_BROKER_LEASES,
-                leases->renewed_ms != 0 && now_ms - leases->renewed_ms < leases->options.lease_ms);
-}
-
 static void done(struct pool_job *job)
 {
     struct leases *leases = CONTAINER_OF(job, struct leases, job);
@@ -201,7 +191,10 @@ static void done(struct pool_job *job)
     leases->under_way = false;
     if (leases->stopped)
         return;
-    note_round(leases);
+    leases->answered = leases->err == ERR_NONE;
+    if (leases->answered)
+        leases->renewed_ms = clock_mono_ms();
+    leases_count(leases);
     if (leases->err != ERR_NONE) {
         begin_in(leases, MIN(interval_ms, RETRY_MS));
         return;
@@ -278,6 +271,16 @@ void leases_destroy(struct leases **leases)
     loop_timer_destroy(&(*leases)->timer);
     mem_free(*leases);
     *leases = NULL;
+}
+
+void leases_count(const struct leases *leases)
+{
+    uint64_t silent_ms = clock_mono_ms() - leases->renewed_ms;
+
+    bool in_time = leases->renewed_ms != 0 && silent_ms < leases->options.lease_ms;
+
+    metrics_set(METRIC_BROKER_LEASES, in_time);
+    metrics_set(METRIC_BROKER_DATABASE, leases->answered && in_time);
 }
 
 uint64_t leases_owned(const struct leases *leases)

@@ -36,6 +36,8 @@ struct leases *leases_create(struct loop *loop, struct pool *pool,
                              const struct leases_options *options);
 void leases_destroy(struct leases **leases);
 
+/* Says in the metrics whether the leases are renewed in time; also while a round hangs. */
+void leases_count(const struct leases *leases);
 uint64_t leases_owned(const struct leases *leases);
 /* Another broker may have taken a shard: look now, not in the next round. */
 void leases_check(struct leases *leases);

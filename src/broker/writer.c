@@ -179,7 +179,7 @@ static void count_waits(const struct writer *writer)
     uint64_t now_us = clock_mono_us();
 
     for (size_t i = 0; i < writer->command_count; i++)
-        metrics_observe(METRIC_BROKER_QUEUE_WAIT, now_us - writer->commands[i]->queued_us);
+        metrics_observe_us(METRIC_BROKER_QUEUE_WAIT, now_us - writer->commands[i]->queued_us);
 }
 
 static void *run(void *context)

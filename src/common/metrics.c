@@ -110,10 +110,8 @@ void metrics_add_by2(enum metric metric, size_t first, size_t second, uint64_t c
     add_cell(metric + at + MIN(second, (size_t)row->sizes[1] - 1), count);
 }
 
-static void observe(const struct metrics_row *row, size_t cell, uint64_t value)
+static void observe(size_t cell, const uint64_t *bounds, size_t count, uint64_t value)
 {
-    size_t count;
-    const uint64_t *bounds = metrics_bounds(row->kind, &count);
     size_t bucket = 0;
 
     while (bucket < count && value > bounds[bucket])
@@ -122,17 +120,22 @@ static void observe(const struct metrics_row *row, size_t cell, uint64_t value)
     add_cell(cell + METRICS_BOUNDS + 1, value);
 }
 
-void metrics_observe(enum metric metric, uint64_t value)
+void metrics_observe_us(enum metric metric, uint64_t us)
 {
-    observe(row_of(metric), metric, value);
+    observe(metric, durations_us, ARRAY_LEN(durations_us), us);
 }
 
-void metrics_observe_by(enum metric metric, size_t label_value, uint64_t value)
+void metrics_observe_us_by(enum metric metric, size_t label_value, uint64_t us)
 {
-    const struct metrics_row *row = row_of(metric);
+    size_t last = (size_t)row_of(metric)->sizes[0] - 1;
 
-    observe(row, metric + MIN(label_value, (size_t)row->sizes[0] - 1) * METRICS_CELLS_DURATION,
-            value);
+    observe(metric + MIN(label_value, last) * METRICS_CELLS_DURATION, durations_us,
+            ARRAY_LEN(durations_us), us);
+}
+
+void metrics_observe_size(enum metric metric, uint64_t size)
+{
+    observe(metric, sizes, ARRAY_LEN(sizes), size);
 }
 
 struct metrics_slot *metrics_share(size_t count)

@@ -89,10 +89,12 @@ static inline uint64_t metrics_get(enum metric metric)
 void metrics_add_by(enum metric metric, size_t value, uint64_t count);
 /* A COUNTER_BY2: numbers of its first and its second label. */
 void metrics_add_by2(enum metric metric, size_t first, size_t second, uint64_t count);
-/* A DURATION, in microseconds, or a SIZE, whatever its help says. */
-void metrics_observe(enum metric metric, uint64_t value);
-/* A DURATION_BY: one of the durations of a label. */
-void metrics_observe_by(enum metric metric, size_t label_value, uint64_t value);
+/* A DURATION. */
+void metrics_observe_us(enum metric metric, uint64_t us);
+/* A DURATION_BY: label_value is a number of its label. */
+void metrics_observe_us_by(enum metric metric, size_t label_value, uint64_t us);
+/* A SIZE. */
+void metrics_observe_size(enum metric metric, uint64_t size);
 /* The value of the label "status" for a status code. */
 size_t metrics_status(int http_status);
 

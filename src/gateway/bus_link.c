@@ -92,7 +92,7 @@ static void finish(struct bus_link *link, struct pending *pending, const struct 
     map_remove_u64(link->pending_by_id, pending->command.command_id);
     metrics_set(METRIC_COMMANDS_IN_FLIGHT, map_count(link->pending_by_id));
     metrics_add_by2(METRIC_COMMAND_RESULTS, pending->command.kind, answer->err, 1);
-    metrics_observe(METRIC_COMMAND_DURATION, clock_mono_us() - pending->began_us);
+    metrics_observe_us(METRIC_COMMAND_DURATION, clock_mono_us() - pending->began_us);
     pending->done(pending->context, answer);
     mem_free(pending);
     if (link->was_full && map_count(link->pending_by_id) <= link->options.commands_max * 3 / 4) {

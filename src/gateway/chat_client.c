@@ -424,6 +424,7 @@ static bool submit(struct admission *admission)
 
     if (client->services->db == NULL || !pool_submit(client->services->db, &admission->job)) {
         metrics_add(METRIC_DB_QUEUE_FULL, 1);
+        metrics_add_by(METRIC_SHED, METRICS_SHED_DB_QUEUE, 1);
         mem_free(admission);
         return false;
     }

@@ -22,8 +22,8 @@ static void observe(struct delivery_count *count)
     uint64_t now_us = clock_wall_us();
 
     for (size_t i = 0; i < count->received_count; i++)
-        metrics_observe(METRIC_DELIVERY,
-                        now_us > count->received_us[i] ? now_us - count->received_us[i] : 0);
+        metrics_observe_us(METRIC_DELIVERY,
+                           now_us > count->received_us[i] ? now_us - count->received_us[i] : 0);
     count->received_count = 0;
 }
 

@@ -146,7 +146,7 @@ static void count(struct request *request, int status)
     CHECK(!request->counted);
     request->counted = true;
     metrics_add_by2(METRIC_HTTP_RESPONSES, route, metrics_status(status), 1);
-    metrics_observe_by(METRIC_HTTP_DURATION, route, clock_mono_us() - request->began_us);
+    metrics_observe_us_by(METRIC_HTTP_DURATION, route, clock_mono_us() - request->began_us);
     metrics_add(METRIC_HTTP_REQUESTS, 1);
     if (status >= 500)
         metrics_add(METRIC_HTTP_SERVER_ERRORS, 1);

@@ -184,12 +184,12 @@ static void on_stop_signal(void *context)
 
 static void db_waited(uint64_t wait_us)
 {
-    metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_DB, wait_us);
+    metrics_observe_us_by(METRIC_POOL_WAIT, METRICS_POOL_DB, wait_us);
 }
 
 static void scrypt_waited(uint64_t wait_us)
 {
-    metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, wait_us);
+    metrics_observe_us_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, wait_us);
 }
 
 static void create_pools(struct worker *worker)
@@ -291,9 +291,14 @@ int worker_run(const struct inherit *inherit)
 {
     struct worker *worker = mem_alloc(sizeof(*worker));
     char name[32];
+    char error[160];
+    char quoted[256];
 
     snprintf(name, sizeof(name), "gateway.w%u", inherit->index);
     log_name(name);
+    /* Its generation's, which the master itself takes on only when all of it serves. */
+    if (!log_set(inherit->settings->log_level, inherit->settings->log_format, error, sizeof(error)))
+        log_error("worker.log", "reason=%s", log_quote(error, quoted, sizeof(quoted)));
     metrics_use(inherit->metrics, strchr(name, '.') + 1);
     init(worker, inherit);
     atomic_store(&worker->status->phase, WORKER_SERVING);

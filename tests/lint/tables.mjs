@@ -59,7 +59,13 @@ const countedBy = (name) =>
 
 function metrics() {
   const lines = ['| metric | type | labels | program | what it says, and what to do |', '| --- | --- | --- | --- | --- |'];
+  const sources = ['broker', 'common', 'ctl', 'gateway'].flatMap((folder) =>
+    readdirSync(`src/${folder}`).filter((name) => name.endsWith('.c')).map((name) => readFileSync(`src/${folder}/${name}`, 'utf8')));
   for (const { kind, values } of rows('src/common/metrics.def', Object.keys(METRIC_KINDS).join('|'))) {
+    if (!sources.some((source) => new RegExp(`\\bMETRIC_${values[0]}\\b`).test(source))) {
+      console.log(`src/common/metrics.def: nobody counts ${values[0]}`);
+      stale += 1;
+    }
     const labels = values.slice(2, -1).map((label) => LABELS[label] ?? label.toLowerCase()).join(', ');
     lines.push(`| \`banter_${values[1]}\` | ${METRIC_KINDS[kind]} | ${labels} | ${countedBy(values[1])} | ${values.at(-1)} |`);
   }

@@ -164,6 +164,28 @@ describe('the admin listeners', () => {
     await poll('its successor', async () => (await sample(gateway, 'banter_workers')) === 2);
   });
 
+  it('workers that are replaced leave their counters, and nothing else', async () => {
+    const total = await sample(gateway, 'banter_http_requests_total');
+    const deaths = await sample(gateway, 'banter_worker_deaths_total');
+    const deliveries = await sample(gateway, 'banter_ws_deliveries_total');
+    for (let round = 0; round < 3; round += 1) {
+      const before = stack.workers();
+      stack.gateways[0].kill('SIGHUP');
+      await poll('other workers', async () => {
+        const { processes } = await json(gateway, '/workers.json');
+        const workers = processes.filter(({ process }) => process.startsWith('w'));
+        return workers.length === 2 && workers.every(({ pid, gauges }) => !before.includes(pid) && gauges.workers === 1 && gauges.workers_draining === 0);
+      }, { timeoutMs: 20_000 });
+      assert.ok((await sample(gateway, 'banter_http_requests_total')) >= total);
+      assert.equal(await sample(gateway, 'banter_workers'), 2);
+      assert.equal(await sample(gateway, 'banter_workers_draining'), 0);
+    }
+    await stack.waitReady();
+    assert.ok((await sample(gateway, 'banter_http_requests_total')) > total);
+    assert.equal(await sample(gateway, 'banter_ws_deliveries_total'), deliveries);
+    assert.equal(await sample(gateway, 'banter_worker_deaths_total'), deaths, 'a reload is no death');
+  });
+
   it('says that the broker is away, and that it is back', async () => {
     await stack.killBroker();
     await poll('the broker to be missed', async () => {

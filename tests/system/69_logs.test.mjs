@@ -2,6 +2,8 @@
 // that cannot be used are refused with a sentence.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { ROOT, binary } from './lib/env.mjs';
@@ -53,6 +55,31 @@ describe('logs', () => {
       assert.match(text, / info gateway\.w0 event=worker\.ready /);
       assert.doesNotMatch(text, /event=(master|broker)\./);
     });
+  });
+
+  it('change their level and format at SIGHUP', async () => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-logs-'));
+    const config = path.join(dir, 'banter.conf');
+    try {
+      fs.writeFileSync(config, 'BANTER_PING_MS=20000\n');
+      // A setting of the environment would win over the file's.
+      const env = { config, log_level: undefined };
+      await withStack({ env }, async (stack) => {
+        assert.match(stack.logs(), / info gateway\.w0 event=worker\.ready /);
+        fs.writeFileSync(config, 'BANTER_LOG_FORMAT=json\nBANTER_LOG_LEVEL=error,worker=info,master=info\n');
+        for (const program of [stack.gateways[0], stack.brokers[0]]) program.kill('SIGHUP');
+        await poll('a worker to say so in JSON', () =>
+          /"process":"gateway\.w0","event":"worker\.ready"/.test(stack.logs()));
+        await stack.waitReady();
+        const before = stack.logs().length;
+        await stack.killBroker();
+        await stack.startBroker();
+        await stack.waitReady();
+        assert.doesNotMatch(stack.logs().slice(before), /"?event"?[=:]"?broker\.ready/, 'info of the broker is left out');
+      });
+    } finally {
+      fs.rmSync(dir, { recursive: true });
+    }
   });
 
   for (const [program, setting, value, sentence] of [

@@ -102,7 +102,7 @@ static void test_text(void **unused)
     metrics_add_by2(METRIC_HTTP_RESPONSES, 3, metrics_status(599), 1);
     metrics_add_by2(METRIC_COMMAND_RESULTS, COMMAND_JOIN, ERR_ROOM_NOT_FOUND, 4);
     metrics_add_by(METRIC_SHED, METRICS_SHED_EPHEMERAL, 5);
-    metrics_observe_by(METRIC_HTTP_DURATION, 3, 1);
+    metrics_observe_us_by(METRIC_HTTP_DURATION, 3, 1);
     metrics_write(NULL, slots, 2, &out);
     metrics_write_processes(slots, 2, &out);
     assert_int_equal(out.data[out.len - 1], '\n');
@@ -163,15 +163,15 @@ static void test_histogram(void **unused)
 
     (void)unused;
     metrics_use(&slots[0], "w0");
-    metrics_observe(METRIC_DELIVERY, 0);
-    metrics_observe(METRIC_DELIVERY, 100);
-    metrics_observe(METRIC_DELIVERY, 101);
+    metrics_observe_us(METRIC_DELIVERY, 0);
+    metrics_observe_us(METRIC_DELIVERY, 100);
+    metrics_observe_us(METRIC_DELIVERY, 101);
     metrics_use(&slots[1], "w1");
-    metrics_observe(METRIC_DELIVERY, 60000000);
-    metrics_observe(METRIC_DELIVERY, 60000001);
-    metrics_observe(METRIC_BROKER_BATCH, 1000);
-    metrics_observe_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, 2500);
-    metrics_observe_by(METRIC_POOL_WAIT, 99, 2500);
+    metrics_observe_us(METRIC_DELIVERY, 60000000);
+    metrics_observe_us(METRIC_DELIVERY, 60000001);
+    metrics_observe_size(METRIC_BROKER_BATCH, 1000);
+    metrics_observe_us_by(METRIC_POOL_WAIT, METRICS_POOL_SCRYPT, 2500);
+    metrics_observe_us_by(METRIC_POOL_WAIT, 99, 2500);
     metrics_write(NULL, slots, 2, &out);
     assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"0.0001\"}") == 2);
     assert_true(value_of(out.data, "banter_delivery_seconds_bucket{le=\"0.00025\"}") == 3);
@@ -198,7 +198,7 @@ static void test_retire(void **unused)
     (void)unused;
     metrics_use(&slots[0], "w0");
     metrics_add(METRIC_HTTP_REQUESTS, 5);
-    metrics_observe(METRIC_DELIVERY, 5);
+    metrics_observe_us(METRIC_DELIVERY, 5);
     metrics_set(METRIC_WS_OPEN, 7);
     metrics_retire(&slots[0]);
     metrics_use(&slots[1], "w0");
@@ -228,7 +228,7 @@ static void test_json(void **unused)
     metrics_use(&slots[1], "w1");
     metrics_set(METRIC_WS_OPEN, 7);
     metrics_add(METRIC_WS_OPENED, 9);
-    metrics_observe(METRIC_DELIVERY, 1500000);
+    metrics_observe_us(METRIC_DELIVERY, 1500000);
     metrics_write_json("gateway", slots, 3, &out);
     assert_true(matches(out.data,
                         "^\\{\"program\":\"gateway\",\"version\":\"[^\"]+\",\"time_us\":[0-9]+,"

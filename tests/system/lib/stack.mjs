@@ -269,9 +269,10 @@ export class Stack {
 
 function stringValues(settings = {}) {
   return Object.fromEntries(
+    // undefined takes a setting of the tests back to the program's default.
     Object.entries(settings).map(([name, value]) => [
       name.startsWith('BANTER_') ? name : `BANTER_${name.toUpperCase()}`,
-      String(value),
+      value === undefined ? undefined : String(value),
     ]),
   );
 }
