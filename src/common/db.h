@@ -57,8 +57,8 @@ static inline struct db_value db_null(void)
 }
 
 /* mysql://user:password@host:port/name, or mysql://user:password@/name?socket=/path; with ?tls= the
- * connection is encrypted or there is none (db_url.h). Parts are percent-decoded. NULL and a sentence in error (size bytes) if the URL does not fit.
- * Does not connect. */
+ * connection is encrypted or there is none (db_url.h). Parts are percent-decoded. NULL and a
+ * sentence in error (size bytes) if the URL does not fit. Does not connect. */
 struct db *db_create(const char *url, char *error, size_t error_size) ATTR_MUSTCHECK;
 /* Seconds to wait for an answer instead of 10, for who may wait long (migrations); before the
  * first statement. */

@@ -115,7 +115,6 @@ static void test_bad(void **state ATTR_UNUSED)
         {"mysql://u:secret@h/c/d", "something other than ?socket="},
         {"mysql://u:secret@h/c?tls=", "neither required nor verify"},
         {"mysql://u:secret@h/c?tls=off", "neither required nor verify"},
-        {"mysql://u:secret@h/c?tls=verify2", "neither required nor verify"},
         {"mysql://u:secret@h/c?tls=verify&tls=verify", "tls= twice"},
         {"mysql://u:secret@h/c?tls=verify#x", "a #"},
         {"mysql://u:secret@h/c?tls=verify&tls_ca=x", "not an absolute path"},
