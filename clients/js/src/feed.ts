@@ -58,9 +58,13 @@ export class RoomFeed {
 
   /** The connection is gone: answers and events of it count no more. */
   disconnected(): void {
-    this.isAsked = false
-    this.isAnswered = false
     this.leaving = 0
+    this.interrupted()
+  }
+
+  /** The connection brings the room no more, until it is asked for again. */
+  interrupted(): void {
+    this.isAsked = this.isAnswered = false
     if (this.wanted) this.setState('waiting')
   }
 

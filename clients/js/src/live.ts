@@ -441,8 +441,7 @@ export class Live {
     const reason = roomEndOf(code, false)
     if (reason) return this.roomEnded(feed, reason, code)
     if (code === LOG_RESTORED) feed.forget()
-    feed.isAsked = false
-    feed.isAnswered = false
+    feed.interrupted()
     this.askLater(feed)
   }
 
