@@ -12,7 +12,7 @@ import { judge } from './verdict.mjs';
 const GATEWAYS = 2;
 const WORKERS = 2;
 
-async function startProcesses(world) {
+export async function startProcesses(world) {
   const brokerPort = await freePort(2);
   const stack = await startStack({
     workers: WORKERS,

@@ -1,0 +1,95 @@
+// A real server, people on it who use the package, and a proxy between them that can be cut.
+import net from 'node:net';
+import WebSocket from 'ws';
+import { BanterClient } from '@banter/client';
+import { uniqueName } from '../../../../tests/system/lib/client.mjs';
+import { poll } from '../../../../tests/system/lib/wait.mjs';
+
+export { startStack, withStack } from '../../../../tests/system/lib/stack.mjs';
+export { binary } from '../../../../tests/system/lib/env.mjs';
+export { run } from '../../../../tests/system/lib/process.mjs';
+export { poll, uniqueName, WebSocket };
+
+// Somebody who is registered and logged in: the client has .me and .token besides.
+export async function person(url, options = {}) {
+  const client = new BanterClient({ url, WebSocket, backoffMaxMs: 2_000, ...options });
+  const username = uniqueName('sdk');
+  const password = `pw-${username}`;
+  client.me = { ...(await client.register({ username, email: `${username}@example.org`, password })), password };
+  client.firstToken = await client.login({ username, password });
+  return client;
+}
+
+// What comes in a room, as a list.
+export function listen(client, roomId, options) {
+  const seen = [];
+  client.room(roomId).on('event', (event) => seen.push(event));
+  client.room(roomId).subscribe(options);
+  return seen;
+}
+
+export const isLive = (client, roomId) => poll(`room ${roomId} to be live`, () => client.room(roomId).state === 'live', { timeoutMs: 30_000 });
+
+export const texts = (seen) => seen.filter(({ type }) => type === 'new_message').map(({ text }) => text);
+
+// Every event once and in order: 1, 2, 3 … up to the head that verify names.
+export async function isWhole(client, roomId, seen, first = 1) {
+  const audit = await client.verify(roomId);
+  if (audit.holes !== 0 || audit.count !== audit.last_seq) throw new Error(`the log has holes: ${JSON.stringify(audit)}`);
+  await poll('the head to be reached', () => seen.at(-1)?.id === audit.last_seq, { timeoutMs: 30_000 });
+  const ids = seen.map(({ id }) => id);
+  const wanted = Array.from({ length: audit.last_seq - first + 1 }, (_, i) => i + first);
+  if (JSON.stringify(ids) !== JSON.stringify(wanted)) throw new Error(`came as ${ids.join(' ')}`);
+  return audit.last_seq;
+}
+
+// Forwards to a port: may cut all connections, refuse new ones, or refuse WebSockets only.
+export class Proxy {
+  constructor(port) {
+    this.target = port;
+    this.pairs = new Set();
+    this.refusesSockets = false;
+    this.refuses = false;
+    this.server = net.createServer((near) => this.accept(near));
+  }
+
+  async start() {
+    await new Promise((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${this.server.address().port}`;
+    return this;
+  }
+
+  accept(near) {
+    near.on('error', () => {});
+    if (this.refuses) return near.destroy();
+    near.once('data', (head) => {
+      if (this.refusesSockets && /^upgrade: *websocket/im.test(head.toString('latin1'))) {
+        return near.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      }
+      const far = net.connect(this.target, '127.0.0.1');
+      const pair = [near, far];
+      this.pairs.add(pair);
+      const drop = () => {
+        this.pairs.delete(pair);
+        near.destroy();
+        far.destroy();
+      };
+      for (const side of pair) side.on('error', drop).on('close', drop);
+      far.write(head);
+      near.pipe(far);
+      far.pipe(near);
+      return undefined;
+    });
+    return undefined;
+  }
+
+  cut() {
+    for (const pair of this.pairs) pair.forEach((side) => side.destroy());
+  }
+
+  async stop() {
+    this.refuses = true;
+    this.cut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
