@@ -217,6 +217,21 @@ tests/system/node_modules/.stamp: tests/system/package-lock.json
 	$(Q)cd tests/system && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# The JavaScript client. The web client is built from its sources; this is its own build, for its tests.
+CLIENT_SOURCES := $(wildcard clients/js/src/*.ts clients/js/*.json)
+CLIENT_BUILT := build/client.stamp
+
+clients/js/node_modules/.stamp: clients/js/package-lock.json
+	$(if $(Q),@echo "  NPM   clients/js")
+	$(Q)cd clients/js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(CLIENT_BUILT): $(CLIENT_SOURCES) clients/js/node_modules/.stamp
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  TSC   clients/js/dist")
+	$(Q)rm -rf clients/js/dist && cd clients/js && npm run --silent build
+	@touch $@
+
 # ---- running and installing ----------------------------------------------------------------------
 
 # What bootstrap installs is only seen by a make that starts after it; that one uses every core.
@@ -243,8 +258,8 @@ clean: ## remove what was built (var/ and its database stay)
 
 test: ## every test: unit, integration and system; the last line counts them
 	@sh deploy/bootstrap.sh
-	+@$(AGAIN) all unit-programs $(TEST_PACKAGES)
-	@sh tests/run.sh $(B) unit sim integration web system
+	+@$(AGAIN) all unit-programs $(TEST_PACKAGES) $(CLIENT_BUILT)
+	@sh tests/run.sh $(B) unit sim integration web client system
 
 unit: unit-programs ## the unit tests
 	@sh tests/run.sh $(B) unit
@@ -258,6 +273,13 @@ integration: unit-programs ## the tests of C modules that want a MariaDB
 
 system: all $(TOOL_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the real processes
 	@sh tests/run.sh $(B) system
+
+client: all $(TEST_PACKAGES) $(CLIENT_BUILT) ## the JavaScript client's tests: its own, and against the real server
+	@sh tests/run.sh $(B) client
+
+CLIENT_KILL_SECONDS ?= 300
+test-client-kill: all $(TEST_PACKAGES) $(CLIENT_BUILT) ## 50 JavaScript clients while all is killed for CLIENT_KILL_SECONDS=300; CLIENT_KILL_SEED= repeats
+	@BANTER_BIN_DIR=$(B)/bin CLIENT_KILL_SECONDS=$(CLIENT_KILL_SECONDS) node clients/js/test/kill/kill.mjs
 
 test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian's Chromium
 	@BANTER_BIN_DIR=$(B)/bin node --test tests/browser/chat.test.mjs

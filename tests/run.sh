@@ -2,8 +2,8 @@
 # Runs suites over what make has built, and counts: run.sh TREE SUITE...
 #
 #   TREE    a build tree, such as build/release
-#   SUITE   unit, sim (random schedules), integration (C modules with a MariaDB), web (the client's
-#           own) or system
+#   SUITE   unit, sim (random schedules), integration (C modules with a MariaDB), web (the web
+#           client's own), client (the JavaScript client) or system
 #
 # With ONLY=text only the tests whose file name has that text run.
 #
@@ -115,6 +115,26 @@ web_suite() {
   add web "$good" "$bad" "$status"
 }
 
+# Mostly waiting, so three files at once, however few cores there are.
+client_suite() {
+  set --
+  for source in clients/js/test/*/*.test.mjs; do
+    if wanted "$source"; then set -- "$@" "$source"; fi
+  done
+  [ $# -gt 0 ] || return
+  parallel=--test-concurrency=3
+  # Node 18 has no such option.
+  node --help | grep -q -e --test-concurrency || parallel=
+  # shellcheck disable=SC2086 # empty: no word
+  node $parallel --test --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
+  status=$?
+  good=$(number pass "$work/tap")
+  bad=$(number fail "$work/tap")
+  cancelled=$(number cancelled "$work/tap")
+  add client "${good:-0}" $((${bad:-0} + ${cancelled:-0})) "$status"
+}
+
 for suite in "$@"; do
   echo "== $suite"
   case $suite in
@@ -123,6 +143,7 @@ for suite in "$@"; do
   integration) integration_suite ;;
   system) system_suite ;;
   web) web_suite ;;
+  client) client_suite ;;
   *)
     echo "run.sh: there is no suite \"$suite\"" >&2
     exit 2
