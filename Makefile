@@ -187,7 +187,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 # ---- web assets ----------------------------------------------------------------------------------
 
 # npm ci only when the lock changed, the build only when a source did.
-WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+WEB_SOURCES := $(shell find web clients/js/src -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
 ifneq ($(wildcard web/package.json),)
 web: build/web.stamp ## build the web client and the API pages: build/assets

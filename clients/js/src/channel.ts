@@ -56,8 +56,17 @@ export class Channel implements RoomChannel {
   }
 
   send(text: string, options?: SendOptions): Promise<SentMessage> {
-    if (this.client.live.state.name === 'closed') return Promise.reject(new ClosedError())
-    return this.client.outbox.send(this.id, text, options)
+    const { state } = this.client.live
+    switch (state.name) {
+      case 'closed':
+        return Promise.reject(new ClosedError())
+      case 'signed-out':
+        return Promise.reject(new SignedOutError())
+      case 'stopped':
+        return Promise.reject(new ClosedError(state.last.reason))
+      default:
+        return this.client.outbox.send(this.id, text, options)
+    }
   }
 
   typing(): void {

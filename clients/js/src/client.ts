@@ -167,6 +167,7 @@ export class BanterClient implements Client {
     const request = { ...options, anonymous: true, body: credentials }
     const answer = await this.call<Envelope<{ access_token: string }>>('POST', '/api/login', request)
     if (!this.askToken) this.token = answer.data.access_token
+    this.live.signedIn()
     return answer.data.access_token
   }
 
@@ -180,6 +181,7 @@ export class BanterClient implements Client {
 
   setToken(token: string | null): void {
     this.token = token
+    if (token !== null) this.live.signedIn()
   }
 
   /** The connection goes first, so that its end is not told as one that nobody wished. */

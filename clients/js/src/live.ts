@@ -129,6 +129,11 @@ export class Live {
     this.outlet.onSignedOut(last)
   }
 
+  /** There is another token: calls may go again, though nothing connects by itself. */
+  signedIn(): void {
+    if (this.state.name === 'signed-out') this.setState({ name: 'idle' })
+  }
+
   // ---- rooms ----
 
   feed(roomId: number): RoomFeed {

@@ -387,7 +387,8 @@ export interface RoomChannel {
   /**
    * Stores a message, whatever happens to the connection meanwhile: it is repeated under its
    * client_id until the server has said where it is, or that it will not have it (SendError), or the
-   * signal gave up. Rejects with QueueFullError when too many wait. Needs no subscription.
+   * signal gave up. Rejects with QueueFullError when too many wait, SignedOutError and ClosedError when
+   * there is no way at all. Needs no subscription.
    */
   send(text: string, options?: SendOptions): Promise<SentMessage>
   /** Tells the room that one is writing; at most every two seconds, and only while live. */
@@ -420,7 +421,7 @@ export interface Client {
   /** Ends the session on the server, and the connection. */
   logout(options?: CallOptions): Promise<void>
   deleteAccount(options?: CallOptions): Promise<void>
-  /** Another token than that of the options. */
+  /** Another token than that of the options, unless that is a function. */
   setToken(token: string | null): void
 
   // rooms

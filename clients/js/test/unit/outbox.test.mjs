@@ -204,6 +204,19 @@ describe('by POST', () => {
     const { client, told } = start({ fetch });
     await assert.rejects(client.room(7).send('x'), { code: 'signed_out' });
     assert.deepEqual(told.filter(([name]) => name === 'signed-out').length, 1);
+    await assert.rejects(client.room(7).send('y'), { name: 'SignedOutError', code: 'signed_out' });
+    client.close();
+  });
+
+  it('goes on with another token, without a connection', async () => {
+    const fetch = fetchOf((url, init) => init.headers.Authorization === 'Bearer T'
+      ? [401, { success: false, code: 'invalid_token', message: '', data: null }]
+      : stored(JSON.parse(init.body), 4));
+    const { client } = start({ fetch });
+    await assert.rejects(client.room(7).send('x'), { code: 'signed_out' });
+    client.setToken('U');
+    assert.equal(client.state.name, 'idle');
+    assert.equal((await client.room(7).send('x')).id, 4);
     client.close();
   });
 });
