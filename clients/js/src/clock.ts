@@ -49,11 +49,15 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   })
 }
 
-/** A name that no other message of this sender has. Neither crypto nor randomUUID is everywhere:
- * Node 18 lacks the one, pages without https the other. */
-export function newClientId(clock: Clock): string {
+let names = 0
+
+/** A name that no other message of this sender has, ever: so not by the clock of the options, which
+ * may stand still. Neither crypto nor randomUUID is everywhere: Node 18 lacks the one, pages without
+ * https the other. */
+export function newClientId(): string {
   const crypto = (globalThis as { crypto?: Crypto }).crypto
   if (crypto?.randomUUID) return crypto.randomUUID()
-  const part = () => Math.floor(clock.random() * 2 ** 32).toString(36)
-  return `${clock.now().toString(36)}-${part()}${part()}-${part()}`
+  const part = () => Math.floor(Math.random() * 2 ** 32).toString(36)
+  names++
+  return `${Date.now().toString(36)}-${part()}${part()}-${names.toString(36)}`
 }

@@ -83,8 +83,8 @@ export class Outbox {
   }
 
   send(roomId: number, text: string, options: SendOptions = {}): Promise<SentMessage> {
-    const { clock, queueMax } = this.options
-    const clientId = options.clientId ?? newClientId(clock)
+    const { queueMax } = this.options
+    const clientId = options.clientId ?? newClientId()
     const known = this.entries.get(keyOf(roomId, clientId))
     if (known) return known.promise
     const fault = check(text, clientId)
