@@ -1,45 +1,7 @@
 // The package against the real processes: a story, and everything that can be killed under it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Proxy, binary, isLive, isWhole, listen, person, poll, run, texts, withStack } from './world.mjs';
-
-const closeAll = (...clients) => clients.forEach((client) => client.close());
-
-// Two people in a room, both live; the sayer sends on while `during` happens, then all must be there.
-async function throughTrouble(stack, during, { url = stack.url, options = {} } = {}) {
-  const [ada, bob] = [await person(stack.url, { ...options, url }), await person(stack.url, { ...options, url })];
-  try {
-    const { id } = await ada.createRoom('trouble');
-    await bob.joinRoom(id);
-    const seen = { ada: listen(ada, id, { since: 0 }), bob: listen(bob, id, { since: 0 }) };
-    await Promise.all([ada.connect(), bob.connect()]);
-    await Promise.all([isLive(ada, id), isLive(bob, id)]);
-    const sends = [];
-    const say = (client, n) => sends.push(client.room(id).send(`${n}`));
-    let n = 0;
-    const speaking = setInterval(() => {
-      say(ada, (n += 1));
-      say(bob, (n += 1));
-    }, 20);
-    try {
-      await during({ ada, bob, id });
-    } finally {
-      clearInterval(speaking);
-    }
-    say(ada, (n += 1));
-    const sent = await Promise.all(sends);
-    for (const [name, client] of Object.entries({ ada, bob })) {
-      const head = await isWhole(client, id, seen[name]);
-      assert.equal(head, n + 2, 'each message once, after the room and the member');
-      assert.equal(new Set(texts(seen[name])).size, n);
-    }
-    const byId = new Map(seen.ada.map((event) => [event.id, event.text]));
-    sent.forEach((each, i) => assert.equal(byId.get(each.id), `${i + 1}`, 'where the acknowledgement says'));
-    return { ada, bob, id, seen };
-  } finally {
-    closeAll(ada, bob);
-  }
-}
+import { binary, closeAll, isLive, listen, person, poll, run, texts, throughTrouble, withStack } from './world.mjs';
 
 describe('the package and a server', () => {
   it('from registering to deleting the account', () =>
@@ -143,44 +105,6 @@ describe('the package and a server', () => {
         await isLive(ada, id);
       });
       assert.equal(states.find(({ name }) => name === 'waiting').last.code, 1012);
-    }));
-
-  it('a proxy that cuts', () =>
-    withStack({ workers: 2 }, async (stack) => {
-      const proxy = await new Proxy(stack.port).start();
-      try {
-        await throughTrouble(stack, async ({ ada, bob, id }) => {
-          for (let i = 0; i < 5; i += 1) {
-            const before = ada.stats.connections + bob.stats.connections;
-            proxy.cut();
-            await poll('them to be back', () => ada.stats.connections + bob.stats.connections >= before + 2, { timeoutMs: 30_000 });
-            await Promise.all([isLive(ada, id), isLive(bob, id)]);
-          }
-        }, { url: proxy.url });
-      } finally {
-        await proxy.stop();
-      }
-    }));
-
-  it('a proxy that lets no WebSocket through, and then does', () =>
-    withStack({ workers: 2 }, async (stack) => {
-      const proxy = await new Proxy(stack.port).start();
-      proxy.refusesSockets = true;
-      try {
-        await throughTrouble(stack, async ({ ada, bob, id }) => {
-          assert.equal(ada.state.transport, 'event-stream');
-          for (let i = 0; i < 3; i += 1) {
-            const before = ada.stats.connections + bob.stats.connections;
-            proxy.cut();
-            await poll('them to be back', () => ada.stats.connections + bob.stats.connections >= before + 2, { timeoutMs: 30_000 });
-            await Promise.all([isLive(ada, id), isLive(bob, id)]);
-          }
-          proxy.refusesSockets = false;
-          await poll('the WebSocket to be back', () => ada.state.transport === 'websocket' && bob.state.transport === 'websocket', { timeoutMs: 40_000 });
-        }, { url: proxy.url });
-      } finally {
-        await proxy.stop();
-      }
     }));
 
   it('a session that is ended elsewhere', () =>

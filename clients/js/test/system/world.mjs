@@ -1,4 +1,5 @@
 // A real server, people on it who use the package, and a proxy between them that can be cut.
+import assert from 'node:assert/strict';
 import net from 'node:net';
 import WebSocket from 'ws';
 import { BanterClient } from '@banter/client';
@@ -41,6 +42,44 @@ export async function isWhole(client, roomId, seen, first = 1) {
   const wanted = Array.from({ length: audit.last_seq - first + 1 }, (_, i) => i + first);
   if (JSON.stringify(ids) !== JSON.stringify(wanted)) throw new Error(`came as ${ids.join(' ')}`);
   return audit.last_seq;
+}
+
+export const closeAll = (...clients) => clients.forEach((client) => client.close());
+
+// Two people in a room, both live; the sayer sends on while `during` happens, then all must be there.
+export async function throughTrouble(stack, during, { url = stack.url, options = {} } = {}) {
+  const [ada, bob] = [await person(stack.url, { ...options, url }), await person(stack.url, { ...options, url })];
+  try {
+    const { id } = await ada.createRoom('trouble');
+    await bob.joinRoom(id);
+    const seen = { ada: listen(ada, id, { since: 0 }), bob: listen(bob, id, { since: 0 }) };
+    await Promise.all([ada.connect(), bob.connect()]);
+    await Promise.all([isLive(ada, id), isLive(bob, id)]);
+    const sends = [];
+    const say = (client, n) => sends.push(client.room(id).send(`${n}`));
+    let n = 0;
+    const speaking = setInterval(() => {
+      say(ada, (n += 1));
+      say(bob, (n += 1));
+    }, 20);
+    try {
+      await during({ ada, bob, id });
+    } finally {
+      clearInterval(speaking);
+    }
+    say(ada, (n += 1));
+    const sent = await Promise.all(sends);
+    for (const [name, client] of Object.entries({ ada, bob })) {
+      const head = await isWhole(client, id, seen[name]);
+      assert.equal(head, n + 2, 'each message once, after the room and the member');
+      assert.equal(new Set(texts(seen[name])).size, n);
+    }
+    const byId = new Map(seen.ada.map((event) => [event.id, event.text]));
+    sent.forEach((each, i) => assert.equal(byId.get(each.id), `${i + 1}`, 'where the acknowledgement says'));
+    return { ada, bob, id, seen };
+  } finally {
+    closeAll(ada, bob);
+  }
 }
 
 // Forwards to a port: may cut all connections, refuse new ones, or refuse WebSockets only.
