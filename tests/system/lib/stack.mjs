@@ -104,10 +104,11 @@ export class Stack {
     return program;
   }
 
-  launch(name, file, env) {
+  launch(name, file, env, args = []) {
     const program = new Program({
       name,
       file,
+      args,
       env: { ...this.env, ...env },
       log: path.join(this.logDir, `${name}.log`),
       cwd: this.dir,
