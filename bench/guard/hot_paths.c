@@ -136,7 +136,11 @@ static void set_up(size_t members)
     static const struct bus_link_handlers handlers = {.fill_digests = ignore_digests};
     struct rooms_options rooms = {262144, 67108864, 500};
     struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX};
-    struct bus_link_options link = {"ipc:///tmp/banter-bench-none", 10000, 10000, 60000, 1000000, NULL};
+    struct bus_link_options link = {.brokers = "ipc:///tmp/banter-bench-none",
+                                    .timeout_ms = 10000,
+                                    .retry_ms = 10000,
+                                    .heartbeat_ms = 60000,
+                                    .commands_max = 1000000};
     struct bus_head head = {ROOM, 0, 1};
 
     memset(bench.text, 'x', TEXT_LEN);
@@ -165,13 +169,14 @@ static void make_events(struct strbuf *messages, size_t *ends, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct strbuf json = STRBUF_EMPTY;
         struct strbuf one = STRBUF_EMPTY;
-        struct log_event event = {ROOM,
-                                  ++bench.head,
-                                  EVENT_MESSAGE,
-                                  3,
-                                  1700000000000000,
-                                  {(const uint8_t *)"alice", 5},
-                                  {(const uint8_t *)bench.text, TEXT_LEN}, 0};
+        struct log_event event = {.room_id = ROOM,
+                                  .seq = ++bench.head,
+                                  .kind = EVENT_MESSAGE,
+                                  .actor_id = 3,
+                                  .created_at_us = 1700000000000000,
+                                  .received_at_us = 1700000000000000,
+                                  .actor_name = {(const uint8_t *)"alice", 5},
+                                  .text = {(const uint8_t *)bench.text, TEXT_LEN}};
         struct bus_message message = {.topic = BUS_TOPIC_ROOM, .topic_id = ROOM, .type = BUS_EVENT};
 
         event_json_write(&event, &json);
@@ -180,6 +185,7 @@ static void make_events(struct strbuf *messages, size_t *ends, size_t count)
                                            .kind = event.kind,
                                            .actor_id = event.actor_id,
                                            .created_at_us = event.created_at_us,
+                                           .received_at_us = event.received_at_us,
                                            .json = {(const uint8_t *)json.data, json.len}};
         bus_encode(&message, &one);
         strbuf_add(messages, one.data, one.len);
