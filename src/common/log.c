@@ -221,16 +221,32 @@ static const char *put_character(char **out, const char *text)
     return text + len;
 }
 
+static int hex_value(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *found = c != '\0' ? strchr(digits, c) : NULL;
+
+    return found != NULL ? (int)(found - digits) : -1;
+}
+
+/* \xNN of log_quote(), which never writes \x00; -1 for anything else. */
+static int escaped_byte(const char *text)
+{
+    int high = text[0] == '\\' && text[1] == 'x' ? hex_value(text[2]) : -1;
+    int low = high >= 0 ? hex_value(text[3]) : -1;
+
+    return low >= 0 && high + low > 0 ? high * 16 + low : -1;
+}
+
 /* A quoted value, as log_quote() writes it; one that was cut ends where the text does. */
 static const char *put_quoted(char **out, const char *text)
 {
-    unsigned byte;
-
     *(*out)++ = '"';
     while (*text != '\0' && *text != '"') {
-        if (text[0] == '\\' && text[1] == 'x' && sscanf(text + 2, "%2x", &byte) == 1 &&
-            text[3] != '\0') {
-            *out = put_unicode(*out, byte);
+        int byte = escaped_byte(text);
+
+        if (byte >= 0) {
+            *out = put_unicode(*out, (unsigned)byte);
             text += 4;
         } else {
             text += text[0] == '\\' && text[1] != '\0';

@@ -280,6 +280,7 @@ static const struct {
     {"a=\"q\\\"b\\\\c\\x0ad\" b=2", ",\"a\":\"q\\\"b\\\\c\\u000ad\",\"b\":2"},
     {"a=\"x\",\"injected\":\"y\"", ",\"a\":\"x\",\",\\\"injected\\\":\\\"y\\\"\":true"},
     {"a=x\"y\\z", ",\"a\":\"x\\\"y\\\\z\""},
+    {"a=\"\\x0\xff\\x00\\x1\"", ",\"a\":\"x0\xef\xbf\xbdx00x1\""},
     {"a=\"cut off", ",\"a\":\"cut off\""},
     {"a=\"cut \\", ",\"a\":\"cut \\\\\""},
     {"word a=1", ",\"word\":true,\"a\":1"},
