@@ -9,7 +9,6 @@ import { Api, Follower, ReliableSender, Socket, makeRoom } from './lib/client.mj
 import { binary } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
 import { Prober } from './lib/prober.mjs';
-import { isAlive } from './lib/procfs.mjs';
 import { withStack } from './lib/stack.mjs';
 import { delay, poll } from './lib/wait.mjs';
 
@@ -36,8 +35,8 @@ async function upgrade(stack) {
   const pid = await poll('a new master', () => successorOf(old));
   await poll('the new one to take over', () => old.output().slice(old.seen).includes('event=master.succeeded'), { timeoutMs: 30_000 });
   const fresh = stack.adoptGateway(pid);
-  await poll('the old one to end', () => !isAlive(old.pid), { timeoutMs: 30_000 });
-  assert.equal(old.exit?.code, 0);
+  const exit = await poll('the old one to end', () => old.exit, { timeoutMs: 30_000 });
+  assert.equal(exit.code, 0);
   return fresh;
 }
 
