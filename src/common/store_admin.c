@@ -2,6 +2,7 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/limits.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -285,10 +286,11 @@ enum err store_admin_sizes(struct db *db, uint64_t *rooms_out, uint64_t *events_
 
 enum err store_admin_leases(struct db *db, admin_lease_fn *fn, void *context)
 {
-    enum err err = db_run(db,
-                          "SELECT owner, COUNT(*), MIN(expires_at > UTC_TIMESTAMP(6)) "
-                          "FROM broker_leases WHERE owner <> 0 GROUP BY owner ORDER BY owner",
-                          NULL, 0);
+    enum err err =
+        DB_RUN(db,
+               "SELECT owner, COUNT(*), MIN(expires_at > UTC_TIMESTAMP(6)) "
+               "FROM broker_leases WHERE owner <> 0 AND shard < ? GROUP BY owner ORDER BY owner",
+               db_u64(SHARD_COUNT));
 
     while (err == ERR_NONE && db_next(db))
         fn(context, db_col_u64(db, 0), db_col_u64(db, 1), db_col_u64(db, 2) != 0);

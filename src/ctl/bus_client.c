@@ -108,6 +108,20 @@ void bus_client_destroy(struct bus_client **client)
     *client = NULL;
 }
 
+size_t bus_client_shards(struct bus_client *client, uint64_t timeout_ms)
+{
+    uint64_t deadline = clock_mono_ms() + timeout_ms;
+    size_t count = 0;
+
+    while (count < SHARD_COUNT && clock_mono_ms() < deadline) {
+        loop_turn(client->loop, TURN_MS);
+        count = 0;
+        for (size_t i = 0; i < SHARD_COUNT; i++)
+            count += client->owned[i];
+    }
+    return count;
+}
+
 static void publish(struct bus_client *client, const struct bus_message *message)
 {
     struct strbuf bytes = STRBUF_EMPTY;

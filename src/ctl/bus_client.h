@@ -26,6 +26,10 @@ void bus_client_destroy(struct bus_client **client);
 enum err bus_client_command(struct bus_client *client,
                             const struct bus_command *command) ATTR_MUSTCHECK;
 
+/* How many shards have a broker that can be reached: all of them as soon as they are heard, or what
+ * was heard in the time. */
+size_t bus_client_shards(struct bus_client *client, uint64_t timeout_ms);
+
 /* Has every worker look at a user's sockets: those of one session, or of all with token_hash NULL.
  * Says on stderr what it means when no broker answers; CTL_DONE or CTL_UNREACHABLE. */
 enum ctl_status bus_client_revoke(struct ctl *ctl, uint64_t user_id,
