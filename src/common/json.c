@@ -5,6 +5,7 @@
 #include "common/mem.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct json_doc {
@@ -160,4 +161,51 @@ enum json_kind json_get_u64(const struct json_doc *doc, const char *name, uint64
         return JSON_IS_OTHER;
     *number_out = (uint64_t)json_integer_value(value);
     return JSON_IS_NUMBER;
+}
+
+/* ---- paths ---- */
+
+/* A flat document has nothing that is worth a path. */
+static json_t *walk(const struct json_doc *doc, const char *path)
+{
+    json_t *at = doc->root;
+
+    while (at != NULL && *path != '\0') {
+        size_t len = strcspn(path, "/");
+        char name[64];
+
+        if (len >= sizeof(name))
+            return NULL;
+        memcpy(name, path, len);
+        name[len] = '\0';
+        at = json_is_array(at) ? json_array_get(at, (size_t)strtoull(name, NULL, 10))
+                               : json_object_get(at, name);
+        path += len + (path[len] == '/');
+    }
+    return at;
+}
+
+bool json_path_number(const struct json_doc *doc, const char *path, double *number_out)
+{
+    json_t *found = walk(doc, path);
+
+    if (!json_is_number(found))
+        return false;
+    *number_out = json_number_value(found);
+    return true;
+}
+
+bool json_path_text(const struct json_doc *doc, const char *path, struct span *text_out)
+{
+    json_t *found = walk(doc, path);
+
+    if (!json_is_string(found))
+        return false;
+    *text_out = (struct span){(const uint8_t *)json_string_value(found), json_string_length(found)};
+    return true;
+}
+
+size_t json_path_count(const struct json_doc *doc, const char *path)
+{
+    return json_array_size(walk(doc, path)); /* 0 for anything else */
 }

@@ -26,4 +26,13 @@ enum json_kind json_get(const struct json_doc *doc, const char *name, struct spa
 /* The same for a whole number from 0 to 2^53 - 1; any other number is JSON_IS_OTHER. */
 enum json_kind json_get_u64(const struct json_doc *doc, const char *name, uint64_t *number_out);
 
+/* By a path of names and places in arrays, "processes/0/gauges/ws_open": for what our own programs
+ * say, deep as it is. A number of any kind as *number_out; a text, borrowed as above, as *text_out;
+ * the members of an array. False, or 0, if there is no such thing. */
+bool json_path_number(const struct json_doc *doc, const char *path,
+                      double *number_out) ATTR_MUSTCHECK;
+bool json_path_text(const struct json_doc *doc, const char *path,
+                    struct span *text_out) ATTR_MUSTCHECK;
+size_t json_path_count(const struct json_doc *doc, const char *path);
+
 #endif

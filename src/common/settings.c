@@ -400,6 +400,69 @@ enum settings_result settings_load(struct settings *settings, enum settings_prog
     return result;
 }
 
+/* ---- explaining ---- */
+
+/* "mysql://user:***@host/name": a password ends at the first @, since one inside is written %40. */
+static char *hide_password(const char *url)
+{
+    const char *begin = strstr(url, "://");
+    const char *end = begin != NULL ? strchr(begin, '@') : NULL;
+    const char *colon = end != NULL ? memchr(begin + 3, ':', (size_t)(end - begin - 3)) : NULL;
+
+    if (colon == NULL)
+        return mem_strdup(begin != NULL ? url : "***");
+    return mem_printf("%.*s:***%s", (int)(colon - url), url, end);
+}
+
+static void explain(const struct settings_load *load, size_t index, settings_value_fn *fn,
+                    void *context)
+{
+    const struct settings_row *row = &settings_rows[index];
+    char *value;
+    char *from;
+
+    if (index == SETTINGS_ROW_database_url)
+        value = hide_password(load->settings->database_url);
+    else if (row->is_text)
+        value = mem_strdup(*text_of(load->settings, row));
+    else
+        value = mem_printf("%llu", (unsigned long long)*number_of(load->settings, row));
+    switch (load->layers[index]) {
+    case SETTINGS_LAYER_DEFAULT:
+        from = mem_strdup("default");
+        break;
+    case SETTINGS_LAYER_FILE:
+        from = mem_printf("%s:%u", load->settings->config, load->lines[index]);
+        break;
+    case SETTINGS_LAYER_ENVIRONMENT:
+        from = mem_strdup("environment");
+        break;
+    case SETTINGS_LAYER_FLAG:
+        from = mem_strdup("flag");
+        break;
+    default:
+        UNREACHABLE();
+    }
+    fn(context, row->name, value, from);
+    mem_free(value);
+    mem_free(from);
+}
+
+enum settings_result settings_explain(struct settings *settings, enum settings_program program,
+                                      int argc, char **argv, settings_value_fn *fn, void *context)
+{
+    struct settings_load load = {.settings = settings, .program = program};
+    enum settings_result result = load_all(&load, argc, argv);
+
+    for (size_t i = 0; i < SETTINGS_ROWS; i++)
+        if ((settings_rows[i].programs & (int)program) != 0)
+            explain(&load, i, fn, context);
+    if (result == SETTINGS_BAD)
+        fprintf(stderr, "%s\n", strbuf_str(&load.sentence));
+    strbuf_fini(&load.sentence);
+    return result;
+}
+
 bool settings_reload(struct settings *fresh, enum settings_program program, int argc, char **argv,
                      char *error, size_t error_size)
 {

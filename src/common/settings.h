@@ -35,6 +35,15 @@ enum settings_result settings_load(struct settings *settings, enum settings_prog
                                    int argc, char **argv) ATTR_MUSTCHECK;
 void settings_fini(struct settings *settings);
 
+/* The same, and then fn for each of the program's settings, also when one of them cannot be used:
+ * its value as text (passwords hidden) and where it came from: "default", "/path:12", "environment"
+ * or "flag". Both are valid during the call. */
+typedef void settings_value_fn(void *context, const char *name, const char *value,
+                               const char *from);
+enum settings_result settings_explain(struct settings *settings, enum settings_program program,
+                                      int argc, char **argv, settings_value_fn *fn,
+                                      void *context) ATTR_MUSTCHECK;
+
 /* The same once more, for SIGHUP: flags and environment are as they were, the file may not be. On
  * success *fresh is the caller's to settings_fini(); otherwise it is empty, and error holds a
  * sentence. Blocks for the disk. */

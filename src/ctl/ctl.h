@@ -48,8 +48,9 @@ struct ctl_command {
     const char *examples; /* lines of the shell, or NULL */
     const struct ctl_option *options; /* ends with an empty one; NULL for none */
     enum ctl_status (*run)(struct ctl *ctl);
-    bool no_settings; /* settings are neither read nor taken: ctl->settings is zeroed */
-    bool logs;        /* what the modules below log is wanted, not only warnings */
+    bool no_settings;  /* settings are neither read nor taken: ctl->settings is zeroed */
+    bool own_settings; /* the command loads them itself, from ctl->setting_words */
+    bool logs;         /* what the modules below log is wanted, not only warnings */
 };
 
 /* One run of a command. */
@@ -58,6 +59,8 @@ struct ctl {
     struct settings settings;
     size_t arg_count;
     const char *args[CTL_ARGS_MAX];
+    int setting_count; /* of a command with own_settings: as settings_load() takes them */
+    char **setting_words;
     const char *option_values[CTL_OPTIONS_MAX]; /* by place in the list; "" for one without value */
     bool json;
     bool yes;

@@ -77,7 +77,9 @@ static enum ctl_status run(const struct ctl_command *command, int count, char **
         if (ctl.help) {
             help_command(stdout, command);
             status = CTL_DONE;
-        } else if (command->no_settings) {
+        } else if (command->no_settings || command->own_settings) {
+            ctl.setting_count = settings_count + 1;
+            ctl.setting_words = settings;
             status = run_loaded(&ctl);
         } else {
             status = run_with_settings(&ctl, settings_count + 1, settings);
