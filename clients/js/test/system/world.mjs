@@ -1,7 +1,7 @@
 // A real server, people on it who use the package, and a proxy between them that can be cut.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import WebSocket from 'ws';
+import Ws from 'ws';
 import { BanterClient } from '@banter/client';
 import { uniqueName } from '../../../../tests/system/lib/client.mjs';
 import { poll } from '../../../../tests/system/lib/wait.mjs';
@@ -9,7 +9,10 @@ import { poll } from '../../../../tests/system/lib/wait.mjs';
 export { startStack, withStack } from '../../../../tests/system/lib/stack.mjs';
 export { binary } from '../../../../tests/system/lib/env.mjs';
 export { run } from '../../../../tests/system/lib/process.mjs';
-export { poll, uniqueName, WebSocket };
+export { poll, uniqueName };
+
+// CLIENT_WEBSOCKET=global takes that of Node.js 22.
+const WebSocket = process.env.CLIENT_WEBSOCKET === 'global' ? undefined : Ws;
 
 // Somebody who is registered and logged in: the client has .me and .token besides.
 export async function person(url, options = {}) {
@@ -101,23 +104,21 @@ export class Proxy {
   accept(near) {
     near.on('error', () => {});
     if (this.refuses) return near.destroy();
-    near.once('data', (head) => {
-      if (this.refusesSockets && /^upgrade: *websocket/im.test(head.toString('latin1'))) {
-        return near.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-      }
-      const far = net.connect(this.target, '127.0.0.1');
-      const pair = [near, far];
-      this.pairs.add(pair);
-      const drop = () => {
-        this.pairs.delete(pair);
-        near.destroy();
-        far.destroy();
-      };
-      for (const side of pair) side.on('error', drop).on('close', drop);
-      far.write(head);
-      near.pipe(far);
-      far.pipe(near);
-      return undefined;
+    const far = net.connect(this.target, '127.0.0.1');
+    const pair = [near, far];
+    this.pairs.add(pair);
+    const drop = () => {
+      this.pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    for (const side of pair) side.on('error', drop).on('close', drop);
+    far.pipe(near);
+    // Each request is looked at: a connection may have served others before.
+    near.on('data', (bytes) => {
+      if (this.refusesSockets && /^upgrade: *websocket/im.test(bytes.toString('latin1'))) {
+        near.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      } else far.write(bytes);
     });
     return undefined;
   }
