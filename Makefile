@@ -190,6 +190,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 # ---- web assets ----------------------------------------------------------------------------------
 
 # npm ci only when the lock changed, the build only when a source did.
+# The web client is built on the JavaScript client.
 WEB_SOURCES := $(shell find web clients/js/src -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
 ifneq ($(wildcard web/package.json),)
@@ -285,7 +286,10 @@ test-client-kill: all $(TEST_PACKAGES) $(CLIENT_BUILT) ## 50 JavaScript clients 
 	@BANTER_BIN_DIR=$(B)/bin CLIENT_KILL_SECONDS=$(CLIENT_KILL_SECONDS) node clients/js/test/kill/kill.mjs
 
 test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian's Chromium
-	@BANTER_BIN_DIR=$(B)/bin node --test tests/browser/chat.test.mjs
+	@BANTER_BIN_DIR=$(B)/bin node --test $(if $(ONLY),$(wildcard tests/browser/*$(ONLY)*.test.mjs),$(wildcard tests/browser/*.test.mjs))
+
+screenshots: all $(TEST_PACKAGES) ## a picture of every state, width and theme of the web client: build/screenshots
+	@BANTER_BIN_DIR=$(B)/bin ONLY=$(ONLY) node tests/browser/screenshots.mjs
 
 test-monitoring: all $(TEST_PACKAGES) ## the metrics, alert rules and dashboard in a real Prometheus
 	@sh deploy/bootstrap.sh --dev

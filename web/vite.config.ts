@@ -1,6 +1,11 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const client = new URL('../clients/js/src/index.ts', import.meta.url)
+
 export default defineConfig({
+  // The chat stands on the JavaScript client as it is in this repository.
+  resolve: { alias: { '@banter/client': fileURLToPath(client) } },
   // esbuild's own JSX: no plugin and no Babel to keep up to date.
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
   build: {

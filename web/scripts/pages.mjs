@@ -27,6 +27,8 @@ for (const [name, files] of [
   ['preact', ['LICENSE']],
   ['@preact/signals', ['LICENSE']],
   ['@preact/signals-core', ['LICENSE']],
+  ['@fontsource-variable/atkinson-hyperlegible-next', ['LICENSE']],
+  ['@fontsource-variable/bricolage-grotesque', ['LICENSE']],
   ['swagger-ui-dist', ['LICENSE', 'NOTICE']],
 ]) {
   const folder = path.join(web, 'node_modules', name)

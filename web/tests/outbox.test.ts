@@ -1,110 +1,91 @@
 import { expect, test } from 'vitest'
 import { Outbox } from '../src/state/outbox'
 
-const states = (outbox: Outbox) => outbox.visible.map((entry) => entry.state)
+const states = (outbox: Outbox) => outbox.visible.map((each) => each.state)
 
 function filled(...texts: string[]): Outbox {
   const outbox = new Outbox()
-  texts.forEach((text, index) => outbox.add(`c${index}`, text))
+  texts.forEach((text, index) => {
+    outbox.add(`c${index}`, text)
+    outbox.moved(`c${index}`, 'sending')
+  })
   return outbox
 }
 
-test('goes out in order once there is a connection', () => {
-  const outbox = filled('one', 'two')
-  outbox.flush(0, () => false)
-  expect(states(outbox)).toEqual(['waiting', 'waiting'])
-  const sent: string[] = []
-  outbox.flush(0, (id, text) => sent.push(`${id} ${text}`) > 0)
-  expect(sent).toEqual(['c0 one', 'c1 two'])
-  outbox.flush(0, () => {
-    throw new Error('nothing waits')
-  })
+test('waits, is sent, waits again: as the client says', () => {
+  const outbox = filled('one')
+  expect(states(outbox)).toEqual(['sending'])
+  outbox.moved('c0', 'waiting')
+  expect(states(outbox)).toEqual(['waiting'])
 })
 
 test('acknowledged first, then its event: shown as sent in between, once', () => {
   const outbox = filled('hi')
-  outbox.flush(0, () => true)
-  outbox.acknowledged('c0', 5, false)
+  outbox.stored('c0', 5, false)
+  expect(states(outbox)).toEqual(['sent'])
+  outbox.moved('c0', 'waiting')
   expect(states(outbox)).toEqual(['sent'])
   outbox.arrived(5, 'hi')
-  expect(outbox.isEmpty).toBe(true)
+  expect(states(outbox)).toEqual([])
+  expect(outbox.textOf('c0')).toBe(null)
 })
 
 test('its event first, then the acknowledgement: never shown twice', () => {
   const outbox = filled('hi')
-  outbox.flush(0, () => true)
   outbox.arrived(5, 'hi')
   expect(states(outbox)).toEqual([])
-  outbox.acknowledged('c0', 5, true)
-  expect(outbox.isEmpty).toBe(true)
+  outbox.stored('c0', 5, true)
+  expect(outbox.textOf('c0')).toBe(null)
 })
 
 test('the same text from another tab does not swallow a message', () => {
   const outbox = filled('hi')
-  outbox.flush(0, () => true)
   outbox.arrived(5, 'hi')
-  outbox.acknowledged('c0', 6, false)
+  outbox.stored('c0', 6, false)
   expect(states(outbox)).toEqual(['sent'])
   outbox.arrived(6, 'hi')
-  expect(outbox.isEmpty).toBe(true)
+  expect(states(outbox)).toEqual([])
 })
 
 test('two messages of one text are two', () => {
   const outbox = filled('hi', 'hi')
-  outbox.flush(0, () => true)
   outbox.arrived(5, 'hi')
   expect(states(outbox)).toEqual(['sending'])
   outbox.arrived(6, 'hi')
   expect(states(outbox)).toEqual([])
 })
 
-test('a lost connection sends again what had no answer, under the same client_id', () => {
+test('what failed is tried again under its name, or discarded', () => {
   const outbox = filled('one', 'two')
-  outbox.flush(0, () => true)
-  outbox.acknowledged('c0', 5, false)
-  outbox.connectionLost()
-  expect(states(outbox)).toEqual(['sent', 'waiting'])
-  const sent: string[] = []
-  outbox.flush(0, (id) => sent.push(id) > 0)
-  expect(sent).toEqual(['c1'])
-})
-
-test('fails with a reason, is tried again or discarded', () => {
-  const outbox = filled('one', 'two')
-  outbox.flush(0, () => true)
   outbox.failed('c0', 'No.', false)
-  expect(outbox.visible[0]).toMatchObject({ state: 'failed', error: 'No.' })
-  outbox.retry('c0')
-  expect(states(outbox)).toEqual(['waiting', 'sending'])
-  outbox.discard('c0')
-  expect(states(outbox)).toEqual(['sending'])
-  outbox.failed('unknown', 'No.', false)
-})
-
-test('an error after the event looked like it shows the failure', () => {
-  const outbox = filled('hi')
-  outbox.flush(0, () => true)
-  outbox.arrived(5, 'hi')
-  outbox.failed('c0', 'No.', false)
-  expect(states(outbox)).toEqual(['failed'])
-})
-
-test('a late answer settles a message that was given up', () => {
-  const outbox = filled('hi')
-  outbox.flush(0, () => true)
-  expect(outbox.expire(14_999, 15_000, 'Late.')).toBe(false)
-  expect(outbox.expire(15_000, 15_000, 'Late.')).toBe(true)
-  expect(states(outbox)).toEqual(['failed'])
-  outbox.acknowledged('c0', 5, true)
-  expect(outbox.isEmpty).toBe(true)
-})
-
-test('a message that failed without certainty is settled by its event', () => {
-  const outbox = filled('hi', 'ho')
-  outbox.flush(0, () => true)
-  outbox.failed('c0', 'Unknown.', true)
   outbox.failed('c1', 'No.', false)
-  outbox.arrived(5, 'hi')
-  outbox.arrived(6, 'ho')
-  expect(outbox.visible.map((entry) => entry.text)).toEqual(['ho'])
+  expect(outbox.visible[0]).toMatchObject({ state: 'failed', error: 'No.' })
+  outbox.add('c0', 'one')
+  expect(outbox.visible[0]).toMatchObject({ state: 'waiting', error: null })
+  outbox.discard('c1')
+  expect(states(outbox)).toEqual(['waiting'])
+})
+
+test('what may have been stored goes when its event comes; what was refused does not', () => {
+  const outbox = filled('one', 'two')
+  outbox.failed('c0', 'Perhaps.', true)
+  outbox.failed('c1', 'Too long.', false)
+  outbox.arrived(5, 'one')
+  outbox.arrived(6, 'two')
+  expect(states(outbox)).toEqual(['failed'])
+})
+
+test('what is stored does not fail any more', () => {
+  const outbox = filled('one')
+  outbox.stored('c0', 5, false)
+  outbox.failed('c0', 'Late.', true)
+  expect(states(outbox)).toEqual(['sent'])
+})
+
+test('a log that is read anew shows what was stored meanwhile', () => {
+  const outbox = filled('one', 'two', 'three')
+  outbox.stored('c0', 5, false)
+  outbox.stored('c1', 9, false)
+  outbox.logReaches(7)
+  expect(states(outbox)).toEqual(['sent', 'sending'])
 })

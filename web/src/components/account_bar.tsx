@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals'
+import { areShortcutsShown } from '../keyboard/shortcuts'
 import { deleteAccount, session, signOut } from '../state/session'
 import { Dialog } from './dialog'
 import { ThemeSwitch } from './theme_switch'
@@ -26,10 +27,15 @@ export function AccountBar() {
     <footer class="account">
       <details>
         <summary>
-          Signed in as <strong dir="auto">{session.value?.username}</strong>
+          <span class="account-name">
+            Signed in as <strong dir="auto">{session.value?.username}</strong>
+          </span>
         </summary>
         <div class="account-menu">
           <ThemeSwitch />
+          <button type="button" class="quiet" onClick={() => (areShortcutsShown.value = true)}>
+            Keyboard
+          </button>
           <a class="quiet" href="/docs">
             API documentation
           </a>

@@ -1,8 +1,10 @@
+import { ApiError } from '@banter/client'
 import { useSignal } from '@preact/signals'
-import { ApiError, sentenceOf } from '../api/errors'
 import { sessionNotice, signIn, signUp } from '../state/session'
+import { sentenceOf } from '../text/sentences'
 import { Field } from './field'
 import { Mark } from './mark'
+import { Scene } from './scene'
 import { ThemeSwitch } from './theme_switch'
 
 const fieldOfCode: Record<string, string> = { username_taken: 'username', email_taken: 'email' }
@@ -37,10 +39,11 @@ export function AuthPage() {
   const isPlaced = ['username', 'email', 'password'].includes(error.value?.field ?? '')
   return (
     <main class="auth">
+      <Scene />
       <section class="auth-card">
         <header class="brand">
           <Mark />
-          <h1>Banter</h1>
+          <h1 class="brand-name">Banter</h1>
         </header>
         <p class="auth-lead">Rooms where people talk, as it happens.</p>
         {sessionNotice.value && (

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
-import { sentenceOf } from '../api/errors'
+import { sentenceOf } from '../text/sentences'
 
 interface DialogProps {
   title: string

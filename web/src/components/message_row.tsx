@@ -1,11 +1,11 @@
-import type { Outgoing } from '../state/outbox'
 import type { Row } from '../state/rows'
-
-const dayFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' })
-const timeFormat = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
-const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' })
+import { hashOfMessage } from '../state/route'
+import { dayOf, fullTimeOf, timeLanguage, timeOf } from '../text/time'
+import { Said } from './said'
 
 const FORMER = 'A former member'
+/** Names have one of so many colours, always the same for one person. */
+const HUES = 8
 
 function noticeText(type: string, name: string): string {
   switch (type) {
@@ -20,72 +20,62 @@ function noticeText(type: string, name: string): string {
   }
 }
 
-interface RowViewProps {
-  row: Row
+interface MessageRowProps {
+  row: Extract<Row, { kind: 'message' }>
+  roomId: number
   isMine: boolean
+  isPointed: boolean
   name: string | null
 }
 
-export function RowView({ row, isMine, name }: RowViewProps) {
-  if (row.kind === 'day') {
-    return (
-      <li class="row-day">
-        <span>{Number.isNaN(row.date.getTime()) ? '' : dayFormat.format(row.date)}</span>
-      </li>
-    )
-  }
-  if (row.kind === 'notice') {
-    return <li class="row-notice">{noticeText(row.event.type, name ?? FORMER)}</li>
-  }
-  const isDated = !Number.isNaN(row.date.getTime())
+function MessageRow({ row, roomId, isMine, isPointed, name }: MessageRowProps) {
+  const { event, date } = row
+  const classes = ['message', isMine && 'mine', row.isFirst && 'first', isPointed && 'pointed']
   return (
-    <li class={`row-message${isMine ? ' mine' : ''}${row.isFirst ? ' first' : ''}`}>
-      <p class={row.isFirst ? 'row-head' : 'row-head unseen'}>
-        <span class="row-name" dir="auto">
-          {name ?? FORMER}
-        </span>
-        {isDated && (
-          <time dateTime={row.event.created_at} title={fullFormat.format(row.date)}>
-            {timeFormat.format(row.date)}
-          </time>
-        )}
+    <li class={classes.filter(Boolean).join(' ')} data-id={event.id} tabIndex={-1}>
+      <p class={`speaker hue-${event.user_id % HUES}${row.isFirst ? '' : ' unseen'}`} dir="auto">
+        {name ?? FORMER}
       </p>
-      <p class="bubble" dir="auto">
-        {row.event.text}
-      </p>
+      <Said text={event.text ?? ''} />
+      <a
+        class="moment"
+        href={hashOfMessage(roomId, event.id)}
+        tabIndex={-1}
+        title={`${fullTimeOf(date)}. Link to this message`}
+        lang={timeLanguage}
+      >
+        <time dateTime={event.created_at}>{timeOf(date)}</time>
+      </a>
     </li>
   )
 }
 
-interface OutgoingViewProps {
-  entry: Outgoing
-  onRetry(): void
-  onDiscard(): void
+export interface RowViewProps {
+  row: Row
+  roomId: number
+  isMine: boolean
+  isPointed: boolean
+  name: string | null
+  now: Date
 }
 
-const stateWords = { waiting: 'Waiting for the connection', sending: 'Sending …', sent: 'Sent' }
-
-export function OutgoingView({ entry, onRetry, onDiscard }: OutgoingViewProps) {
-  return (
-    <li class={`row-message mine first outgoing outgoing-${entry.state}`}>
-      <p class="bubble" dir="auto">
-        {entry.text}
-      </p>
-      {entry.state === 'failed' ? (
-        <p class="row-state" role="alert">
-          <span>
-            {entry.isUncertain ? 'Not confirmed.' : 'Not sent.'} {entry.error}
-          </span>
-          <button type="button" class="quiet" onClick={onRetry}>
-            Try again
-          </button>
-          <button type="button" class="quiet" onClick={onDiscard}>
-            Discard
-          </button>
-        </p>
-      ) : (
-        <p class="row-state">{stateWords[entry.state]}</p>
-      )}
-    </li>
-  )
+export function RowView({ row, name, now, ...props }: RowViewProps) {
+  switch (row.kind) {
+    case 'day':
+      return (
+        <li class="day" lang={timeLanguage}>
+          <span>{dayOf(row.date, now)}</span>
+        </li>
+      )
+    case 'new':
+      return (
+        <li class="news-line">
+          <span>New</span>
+        </li>
+      )
+    case 'notice':
+      return <li class="direction">{noticeText(row.event.type, name ?? FORMER)}</li>
+    case 'message':
+      return <MessageRow row={row} name={name} {...props} />
+  }
 }

@@ -1,169 +1,90 @@
 import { useSignal } from '@preact/signals'
-import type { ComponentChildren } from 'preact'
-import { sentenceOf } from '../api/errors'
+import { draftOf, keepDraft } from '../state/drafts'
 import type { OpenRoom } from '../state/open_room'
-import { goToRoom } from '../state/route'
-import { rooms } from '../state/rooms'
-import { isMe } from '../state/session'
+import { place } from '../state/route'
+import { session } from '../state/session'
 import { sentenceOfTypists } from '../state/typists'
 import { Composer } from './composer'
-import { ConnectionBar } from './connection_bar'
-import { Dialog } from './dialog'
+import { OfflineBar } from './connection'
 import { MemberList } from './member_list'
 import { MessageList } from './message_list'
+import { OutsiderPage } from './outsider_page'
+import { PlainPage } from './plain_page'
+import { RoomHeader } from './room_header'
 
-function BackLink() {
+function Talk({ room }: { room: OpenRoom }) {
+  const me = session.value?.username ?? ''
+  const trouble = room.trouble.value ?? room.history.trouble.value
   return (
-    <a class="quiet back" href="#/" aria-label="Back to the rooms">
-      <span aria-hidden="true">←</span>
-    </a>
+    <div class="room-talk">
+      <OfflineBar room={room} />
+      {trouble && (
+        <p class="notice" role="alert">
+          {trouble}
+        </p>
+      )}
+      <MessageList room={room} />
+      <p class="typists" dir="auto">
+        {sentenceOfTypists(room.typists.names.value)}
+      </p>
+      <Composer
+        name={room.room.value?.name ?? 'the room'}
+        draft={draftOf(me, room.id)}
+        isFirst={place.peek()?.messageId == null}
+        onDraft={(text) => keepDraft(me, room.id, text)}
+        onSend={(text) => room.send(text)}
+        onWriting={() => room.writing()}
+      />
+    </div>
   )
 }
 
-function Plain({ title, children }: { title: string; children: ComponentChildren }) {
+function Conversation({ room }: { room: OpenRoom }) {
+  const areMembersShown = useSignal(matchMedia('(min-width: 70rem)').matches)
   return (
-    <main class="welcome">
-      <BackLink />
-      <h2 dir="auto">{title}</h2>
-      {children}
+    <main id="main" class={areMembersShown.value ? 'room with-members' : 'room'} tabIndex={-1}>
+      <RoomHeader
+        room={room}
+        areMembersShown={areMembersShown.value}
+        onMembers={() => (areMembersShown.value = !areMembersShown.value)}
+      />
+      <Talk room={room} />
+      {areMembersShown.value && (
+        <MemberList
+          room={room}
+          onClose={() => {
+            areMembersShown.value = false
+            document.querySelector<HTMLElement>('.members-button')?.focus()
+          }}
+        />
+      )}
     </main>
   )
 }
 
-function Outsider({ room, notice }: { room: OpenRoom; notice: string | null }) {
-  const error = useSignal<string | null>(null)
-  const busy = useSignal(false)
-  const name = rooms.value.find((listed) => listed.id === room.id)?.name ?? 'This room'
-  const join = async () => {
-    busy.value = true
-    error.value = null
-    try {
-      await room.join()
-    } catch (caught) {
-      error.value = sentenceOf(caught)
-    } finally {
-      busy.value = false
-    }
-  }
-  return (
-    <Plain title={name}>
-      <p>{notice ?? 'Only members can read and write here.'}</p>
-      {error.value && (
-        <p class="form-error" role="alert">
-          {error.value}
-        </p>
-      )}
-      <button type="button" class="primary" disabled={busy.value} onClick={() => void join()}>
-        Join this room
-      </button>
-    </Plain>
-  )
-}
-
-function LeaveDialog({ room, onClose }: { room: OpenRoom; onClose(): void }) {
-  return (
-    <Dialog
-      title="Leave this room?"
-      action="Leave"
-      onClose={onClose}
-      onConfirm={async () => {
-        await room.leave()
-        goToRoom(null)
-      }}
-    >
-      <p>What you wrote stays. You can join again whenever you like.</p>
-    </Dialog>
-  )
-}
-
-function RoomHeader({ room, onMembers, areMembersShown }: {
-  room: OpenRoom
-  areMembersShown: boolean
-  onMembers(): void
-}) {
-  const isLeaving = useSignal(false)
-  const about = room.room.value
-  room.membersVersion.value
-  // Who created the room cannot leave it.
-  const isOwner = about !== null && isMe({
-    id: about.creator_id,
-    username: room.members.nameOf(about.creator_id),
-  })
-  return (
-    <header class="room-header">
-      <BackLink />
-      <h2 dir="auto">{about?.name}</h2>
-      <div class="room-actions">
-        <button
-          type="button"
-          class="quiet"
-          aria-expanded={areMembersShown}
-          aria-controls="members"
-          onClick={onMembers}
-        >
-          Members
-        </button>
-        {!isOwner && (
-          <button type="button" class="quiet" onClick={() => (isLeaving.value = true)}>
-            Leave
-          </button>
-        )}
-      </div>
-      {isLeaving.value && <LeaveDialog room={room} onClose={() => (isLeaving.value = false)} />}
-    </header>
-  )
-}
-
 export function RoomView({ room }: { room: OpenRoom }) {
-  const areMembersShown = useSignal(matchMedia('(min-width: 70rem)').matches)
   const phase = room.phase.value
   switch (phase.name) {
     case 'loading':
-      return <Plain title="One moment …">{null}</Plain>
+      return <PlainPage title="One moment …">{null}</PlainPage>
     case 'outsider':
-      return <Outsider room={room} notice={phase.notice} />
+      return <OutsiderPage room={room} notice={phase.notice} />
     case 'gone':
       return (
-        <Plain title="This room is gone">
+        <PlainPage title="This room is gone">
           <p>It does not exist, or not any more.</p>
-        </Plain>
+        </PlainPage>
       )
     case 'error':
       return (
-        <Plain title="This room could not be opened">
+        <PlainPage title="This room could not be opened">
           <p role="alert">{phase.message}</p>
           <button type="button" class="primary" onClick={() => void room.load()}>
             Try again
           </button>
-        </Plain>
+        </PlainPage>
       )
     case 'open':
-      return (
-        <main class={areMembersShown.value ? 'room with-members' : 'room'}>
-          <RoomHeader
-            room={room}
-            areMembersShown={areMembersShown.value}
-            onMembers={() => (areMembersShown.value = !areMembersShown.value)}
-          />
-          <div class="room-talk">
-            <ConnectionBar room={room} />
-            {room.trouble.value && (
-              <p class="notice" role="alert">
-                {room.trouble.value}
-              </p>
-            )}
-            <MessageList room={room} />
-            <p class="typists" dir="auto">
-              {sentenceOfTypists(room.typists.names.value)}
-            </p>
-            <Composer
-              name={room.room.value?.name ?? 'the room'}
-              onSend={(text) => room.send(text)}
-              onWriting={() => room.writing()}
-            />
-          </div>
-          {areMembersShown.value && <MemberList room={room} />}
-        </main>
-      )
+      return <Conversation room={room} />
   }
 }

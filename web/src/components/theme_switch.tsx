@@ -1,18 +1,25 @@
 import { theme, type Theme } from '../state/theme'
 
-const next: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' }
-const names: Record<Theme, string> = { system: 'as the system', light: 'light', dark: 'dark' }
+const choices: readonly { value: Theme; name: string }[] = [
+  { value: 'system', name: 'As the system' },
+  { value: 'light', name: 'Light' },
+  { value: 'dark', name: 'Dark' },
+]
 
 export function ThemeSwitch() {
   return (
-    <button
-      type="button"
-      class="quiet"
-      onClick={() => {
-        theme.value = next[theme.value]
-      }}
-    >
-      Colours: {names[theme.value]}
-    </button>
+    <label class="theme">
+      <span>Colours</span>
+      <select
+        value={theme.value}
+        onChange={(event) => (theme.value = event.currentTarget.value as Theme)}
+      >
+        {choices.map(({ value, name }) => (
+          <option key={value} value={value}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   )
 }

@@ -1,14 +1,15 @@
 import { myRooms, roomsLoaded } from '../state/rooms'
+import { PlainPage } from './plain_page'
 
 export function Welcome() {
+  const isNew = roomsLoaded.value && myRooms.value.length === 0
   return (
-    <main class="welcome">
-      <h2>No room is open</h2>
+    <PlainPage title={isNew ? 'Nobody has heard you yet' : 'Where were you?'}>
       <p>
-        {roomsLoaded.value && myRooms.value.length === 0
+        {isNew
           ? 'Create a room, or join one of the others, to start talking.'
           : 'Choose a room to go on talking.'}
       </p>
-    </main>
+    </PlainPage>
   )
 }

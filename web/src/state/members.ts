@@ -1,8 +1,9 @@
-import type { RoomUser, User } from '../api/types'
+import type { RoomMember, User } from '@banter/client'
 
-/** online is null while the server could not tell. */
+/** online is null while the server could not tell. Never changed but replaced: a line of the list is
+ * drawn again when it is another object. */
 export interface Member extends User {
-  online: boolean | null
+  readonly online: boolean | null
 }
 
 /** A room's members and who is there. Presence is told twice, by a list and by news: the news that
@@ -31,7 +32,7 @@ export class Members {
     this.news = new Map()
   }
 
-  listArrived(users: RoomUser[]): void {
+  listArrived(users: RoomMember[]): void {
     this.list = new Map(
       users.map((user) => [
         user.id,
@@ -46,14 +47,14 @@ export class Members {
     for (const user of users) {
       if (!this.list.has(user.id)) this.list.set(user.id, { ...user, online: null })
     }
-    for (const member of this.list.values()) member.online = null
+    for (const member of this.list.values()) this.list.set(member.id, { ...member, online: null })
     this.news = null
   }
 
   activity(id: number, online: boolean): void {
     this.news?.set(id, online)
     const member = this.list.get(id)
-    if (member) member.online = online
+    if (member) this.list.set(id, { ...member, online })
   }
 
   joined(id: number, username: string | null): void {

@@ -1,16 +1,17 @@
+import { ApiError, SendError, type Client, type LogEvent, type Room, type RoomChannel } from '@banter/client'
 import { batch, signal } from '@preact/signals'
-import { ApiError, sentenceFor, sentenceOf } from '../api/errors'
-import type { Client } from '../api/client'
-import type { Room } from '../api/types'
-import type { Frame, LogEvent } from '../live/frames'
-import type { ChatSocket, LinkState, RoomListener } from '../live/chat_socket'
-import type { RoomEnd } from '../live/closing'
-import { eventOfMessage, RoomLog } from './log'
+import { sentenceFor, sentenceOf } from '../text/sentences'
+import { announce } from './announcer'
+import { entryOfEvent, entryOfMessage, type Entry } from './event'
+import { History, type HistoryPage, type Wanted } from './history'
+import { linkOf, type LinkState } from './link'
 import { Members } from './members'
 import { Outbox } from './outbox'
 import { loadRooms, markMine, reloadRoomsSoon } from './rooms'
-import { isMe, recognise } from './session'
+import { openRoomId } from './route'
+import { answerOf, isMe, recognise } from './session'
 import { Typists } from './typists'
+import type { Unsent } from './unsent'
 
 export type Phase =
   | { name: 'loading' }
@@ -19,77 +20,97 @@ export type Phase =
   | { name: 'gone' }
   | { name: 'error'; message: string }
 
-/** A message without an answer for so long has failed, as far as one can tell. */
-const ANSWER_MS = 15_000
-const ANSWER_CHECK_MS = 1_000
-/** The server passes on no more anyway. */
-const TYPING_MS = 2_000
+const PAGE = 100
+const MEMBERS_MAX = 2_000
 
 /** A room that was opened: its history, its live events, and what goes out to it. It stays when
  * another one is on the screen, so that nothing on its way is lost and coming back is quick. */
-export class OpenRoom implements RoomListener {
+export class OpenRoom {
   readonly phase = signal<Phase>({ name: 'loading' })
   readonly room = signal<Room | null>(null)
   readonly link = signal<LinkState>({ name: 'connecting' })
-  readonly hasOlder = signal(false)
-  readonly loadingOlder = signal(false)
-  /** What went wrong beside the phase: loading older messages, leaving. */
+  /** What went wrong beside the phase. */
   readonly trouble = signal<string | null>(null)
+  /** Counts what others said, and what one sent, since it was opened. */
+  readonly arrivals = signal(0)
+  readonly sent = signal(0)
+  /** What was read when one came here last: a line is drawn under it. null: all. */
+  readUpTo: number | null = null
 
-  /** Log, outbox and members are mutable, so that a thousand events cost a thousand steps; who
-   * shows them reads the version to hear of changes. */
-  readonly logVersion = signal(0)
+  /** Mutable, like the log; who shows them reads the version. */
   readonly outboxVersion = signal(0)
   readonly membersVersion = signal(0)
-  readonly log = new RoomLog()
   readonly outbox = new Outbox()
   readonly members = new Members()
   readonly typists = new Typists()
+  readonly history: History
 
+  private readonly channel: RoomChannel
+  private readonly unlisten: (() => void)[]
+  private readonly givingUp = new Map<string, AbortController>()
   private disposed = false
-  private answerTimer: number | null = null
-  private typedAt = 0
+  private isBegun = false
 
   constructor(
     readonly id: number,
     private readonly client: Client,
-    private readonly chat: ChatSocket,
-  ) {}
+    private readonly unsent: Unsent,
+  ) {
+    this.channel = client.room(id)
+    this.history = new History((wanted) => this.fetchPage(wanted))
+    this.unlisten = [
+      this.channel.on('event', (event) => this.happened(event)),
+      this.channel.on('presence', ({ user_id, action }) => {
+        this.members.activity(user_id, action === 'joined')
+        this.membersVersion.value++
+      }),
+      this.channel.on('typing', ({ user_id, username }) => {
+        if (!isMe({ id: user_id, username })) this.typists.wrote(user_id, username)
+      }),
+      this.channel.on('reset', () => void this.load()),
+      this.channel.on('outgoing', ({ client_id, state }) => {
+        if (state !== 'waiting' && state !== 'sending') return
+        this.outbox.moved(client_id, state)
+        this.outboxVersion.value++
+      }),
+      this.channel.on('state', () => this.stateChanged()),
+      client.on('state', () => this.stateChanged()),
+    ]
+    this.stateChanged()
+  }
 
   dispose(): void {
     this.disposed = true
-    this.stopAnswerTimer()
+    for (const end of this.unlisten) end()
     this.typists.clear()
   }
 
   /** To be called when it comes on the screen: loads it unless it is there. */
   async show(): Promise<void> {
     const { name } = this.phase.peek()
-    if (name !== 'open' && name !== 'loading') await this.load()
+    if (!this.isBegun || (name !== 'open' && name !== 'loading')) await this.load()
   }
 
   /** Loads the newest history, and listens from its end on. */
   async load(): Promise<void> {
+    this.isBegun = true
     this.phase.value = { name: 'loading' }
     this.trouble.value = null
-    this.log.clear()
-    // If it is heard already, what the history lacks comes while it is loaded.
-    const isHeard = this.chat.positionOf(this.id) !== null
-    this.chat.listen(this.id, this)
+    this.history.clear()
     try {
-      const room = await this.client.room(this.id)
-      const page = await this.client.messages(this.id, null)
-      if (this.disposed) return
+      const room = await answerOf(this.client.getRoom(this.id))
+      const last = await this.history.loadNewest()
+      if (this.disposed || last === null) return
       recognise(room.users)
       markMine(this.id, true)
-      if (!isHeard) this.chat.hearFrom(this.id, page.items[page.items.length - 1]?.id ?? 0)
-      for (const message of page.items) this.log.add(eventOfMessage(message))
+      this.listen(last)
+      this.outbox.logReaches(this.history.log.lastId)
       this.members.presenceUnknown(room.users)
+      if (this.readUpTo !== null && last <= this.readUpTo) this.readUpTo = null
       batch(() => {
         this.room.value = room
         this.membersVersion.value++
-        this.hasOlder.value = page.next !== null
-        this.logVersion.value++
+        this.outboxVersion.value++
         this.phase.value = { name: 'open' }
       })
       if (this.link.peek().name === 'live') void this.loadMembers()
@@ -98,48 +119,61 @@ export class OpenRoom implements RoomListener {
     }
   }
 
-  async loadOlder(): Promise<void> {
-    const first = this.log.events.find((event) => event.text !== null)
-    if (this.loadingOlder.peek() || !this.hasOlder.peek() || !first) return
-    this.loadingOlder.value = true
-    this.trouble.value = null
-    try {
-      const page = await this.client.messages(this.id, first.id)
-      for (const message of page.items) this.log.add(eventOfMessage(message))
-      batch(() => {
-        this.hasOlder.value = page.next !== null
-        this.logVersion.value++
-      })
-    } catch (error) {
-      this.trouble.value = sentenceOf(error)
-    } finally {
-      this.loadingOlder.value = false
-    }
-  }
+  // ---- what goes out ----
 
   send(text: string): void {
-    this.outbox.add(crypto.randomUUID?.() ?? randomId(), text)
-    this.flush()
+    this.deliver(randomId(), text)
+    this.sent.value++
+  }
+
+  /** Also for what a reload left behind. */
+  deliver(clientId: string, text: string): void {
+    const controller = new AbortController()
+    this.givingUp.set(clientId, controller)
+    this.outbox.add(clientId, text)
+    this.unsent.add({ roomId: this.id, clientId, text })
+    this.outboxVersion.value++
+    this.channel
+      .send(text, { clientId, signal: controller.signal })
+      .then(({ id }) => {
+        const { lastId, hasEnd } = this.history.log
+        this.outbox.stored(clientId, id, id <= lastId || !hasEnd)
+        this.unsent.remove(clientId)
+      })
+      .catch((error: unknown) => this.undelivered(clientId, error))
+      .finally(() => {
+        this.givingUp.delete(clientId)
+        this.outboxVersion.value++
+      })
   }
 
   retry(clientId: string): void {
-    this.outbox.retry(clientId)
-    this.chat.hurry()
-    this.flush()
+    const text = this.outbox.textOf(clientId)
+    this.client.retryNow()
+    if (text !== null) this.deliver(clientId, text)
   }
 
   discard(clientId: string): void {
+    this.givingUp.get(clientId)?.abort()
+    this.unsent.remove(clientId)
     this.outbox.discard(clientId)
     this.outboxVersion.value++
   }
 
-  tryNow(): void {
-    this.chat.hurry()
+  /** The user is writing here. */
+  writing(): void {
+    this.channel.typing()
   }
+
+  tryNow(): void {
+    this.client.retryNow()
+  }
+
+  // ---- membership ----
 
   async join(): Promise<void> {
     try {
-      await this.client.join(this.id)
+      await answerOf(this.client.joinRoom(this.id))
     } catch (error) {
       if (!(error instanceof ApiError && error.code === 'already_member')) throw error
     }
@@ -149,94 +183,51 @@ export class OpenRoom implements RoomListener {
   }
 
   async leave(): Promise<void> {
-    await this.client.leave(this.id)
+    await answerOf(this.client.leaveRoom(this.id))
     markMine(this.id, false)
     await loadRooms()
   }
 
-  /** The user is writing here. */
-  writing(): void {
-    const now = Date.now()
-    if (now - this.typedAt < TYPING_MS) return
-    this.typedAt = now
-    this.chat.typing(this.id)
+  ended(isGone: boolean): void {
+    this.phase.value = isGone
+      ? { name: 'gone' }
+      : { name: 'outsider', notice: 'You are no longer a member of this room.' }
   }
 
-  ended(reason: RoomEnd): void {
-    this.phase.value =
-      reason === 'room_gone'
-        ? { name: 'gone' }
-        : { name: 'outsider', notice: 'You are no longer a member of this room.' }
+  // ---- inside ----
+
+  /** From the end of what was read, unless the room is heard already: then nothing is missed. */
+  private listen(last: number): void {
+    const { state, position } = this.channel
+    const isHeard = position !== null && state !== 'idle' && state !== 'ended'
+    if (!isHeard) this.channel.subscribe({ since: last })
   }
 
-  // ---- RoomListener ----
+  private async fetchPage(wanted: Wanted): Promise<HistoryPage> {
+    const page = await answerOf(this.client.listMessages(this.id, { limit: PAGE, ...wanted }))
+    return { events: page.items.map(entryOfMessage), isLast: page.next === null }
+  }
 
-  onState(state: LinkState): void {
+  private stateChanged(): void {
     const before = this.link.peek().name
-    this.link.value = state
-    if (state.name === before) return
-    if (state.name === 'live') {
-      this.flush()
-      if (this.phase.peek().name === 'open') void this.loadMembers()
-    } else if (before === 'live') {
-      this.typists.clear()
-      this.outbox.connectionLost()
-      this.outboxVersion.value++
-    }
+    const link = linkOf(this.client.state, this.channel.state)
+    this.link.value = link
+    if (link.name === before) return
+    if (link.name !== 'live') this.typists.clear()
+    else if (this.phase.peek().name === 'open') void this.loadMembers()
   }
 
-  onLogChanged(): void {
-    void this.load()
-  }
-
-  onFrame(frame: Frame): void {
-    switch (frame.kind) {
-      case 'event':
-        this.eventArrived(frame.event)
-        break
-      case 'activity':
-        this.members.activity(frame.userId, frame.online)
-        this.membersVersion.value++
-        break
-      case 'typing':
-        if (!isMe({ id: frame.userId, username: frame.username })) {
-          this.typists.wrote(frame.userId, frame.username)
-        }
-        break
-      case 'ack':
-        this.outbox.acknowledged(frame.clientId, frame.id, this.log.has(frame.id))
-        this.outboxVersion.value++
-        break
-      case 'error':
-        if (frame.clientId === null) this.trouble.value = sentenceFor(frame.code, frame.message)
-        else {
-          const sentence = sentenceFor(frame.code, frame.message)
-          this.outbox.failed(frame.clientId, sentence, frame.code === 'outcome_unknown')
-        }
-        this.outboxVersion.value++
-        break
-    }
-  }
-
-  private eventArrived(event: LogEvent): void {
-    if (!this.log.add(event)) return
+  private happened(event: LogEvent): void {
+    const entry = entryOfEvent(event)
     switch (event.type) {
       case 'new_message':
-        this.typists.stopped(event.user_id)
-        if (isMe({ id: event.user_id, username: event.username })) {
-          this.outbox.arrived(event.id, event.text ?? '')
-          this.outboxVersion.value++
-        }
+        this.said(entry)
         break
       case 'member_joined':
         this.members.joined(event.user_id, event.username)
-        this.membersVersion.value++
-        reloadRoomsSoon()
         break
       case 'member_left':
         this.members.left(event.user_id)
-        this.membersVersion.value++
-        reloadRoomsSoon()
         break
       case 'owner_changed': {
         const room = this.room.peek()
@@ -244,41 +235,45 @@ export class OpenRoom implements RoomListener {
         break
       }
     }
-    this.logVersion.value++
+    if (event.type === 'member_joined' || event.type === 'member_left') {
+      this.membersVersion.value++
+      reloadRoomsSoon()
+    }
+    this.history.arrived(entry)
+  }
+
+  private said(entry: Entry): void {
+    this.typists.stopped(entry.user_id)
+    if (isMe({ id: entry.user_id, username: entry.username })) {
+      this.outbox.arrived(entry.id, entry.text ?? '')
+      this.outboxVersion.value++
+      return
+    }
+    this.arrivals.value++
+    if (openRoomId.peek() === this.id) announce(`${entry.username ?? ''}: ${entry.text ?? ''}`)
+  }
+
+  private undelivered(clientId: string, error: unknown): void {
+    if (this.disposed) return
+    const isUncertain = error instanceof SendError && error.uncertain
+    const sentence =
+      error instanceof SendError && error.code === 'closed' ? sentenceFor('network', '') : sentenceOf(error)
+    this.outbox.failed(clientId, sentence, isUncertain)
   }
 
   private async loadMembers(): Promise<void> {
     this.members.listRequested()
     try {
-      const users = await this.client.users(this.id)
+      const users = []
+      for await (const user of this.client.members(this.id, { limit: 500 })) {
+        if (users.push(user) >= MEMBERS_MAX) break
+      }
       recognise(users)
       this.members.listArrived(users)
     } catch {
       this.members.presenceUnknown(this.room.peek()?.users ?? [])
     }
     this.membersVersion.value++
-  }
-
-  private flush(): void {
-    this.outbox.flush(Date.now(), (clientId, text) => this.chat.send(this.id, clientId, text))
-    this.outboxVersion.value++
-    if (this.answerTimer === null && !this.outbox.isEmpty) {
-      this.answerTimer = window.setInterval(() => this.checkAnswers(), ANSWER_CHECK_MS)
-    }
-  }
-
-  /** A socket that does not answer is of no use: another one may be. */
-  private checkAnswers(): void {
-    if (this.outbox.isEmpty) return this.stopAnswerTimer()
-    const sentence = sentenceFor('outcome_unknown', '')
-    if (!this.outbox.expire(Date.now(), ANSWER_MS, sentence)) return
-    this.outboxVersion.value++
-    this.chat.restart()
-  }
-
-  private stopAnswerTimer(): void {
-    if (this.answerTimer !== null) clearInterval(this.answerTimer)
-    this.answerTimer = null
   }
 
   private phaseOf(error: unknown): Phase {

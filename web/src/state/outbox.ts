@@ -1,11 +1,11 @@
 /**
- * Messages on their way out.
+ * One's own messages that are not in the log yet. The client keeps sending them until the server has
+ * said where they are; here is what of them is to be shown.
  *
- *   waiting ──transmit──▶ sending ──ack──▶ sent ──its event arrives──▶ (gone: it is in the log)
- *      ▲                     │ error, timeout
- *      └──retry── failed ◀───┘            connection lost: sending ──▶ waiting
+ *   waiting ◀──▶ sending ──▶ sent ──its event arrives──▶ (gone: it is in the log)
+ *                   └─────▶ failed ──again──▶ waiting
  *
- * A message keeps its client_id through all tries, so the server stores it once.
+ * A message keeps its client id through all tries, so the server stores it once.
  */
 export type SendState = 'waiting' | 'sending' | 'sent' | 'failed'
 
@@ -21,7 +21,6 @@ export interface Outgoing {
   id: number | null
   /** The number of an event that looks like it, until the acknowledgement tells. */
   echo: number | null
-  sentAt: number
 }
 
 export class Outbox {
@@ -32,11 +31,19 @@ export class Outbox {
     return this.list.filter((entry) => entry.echo === null)
   }
 
-  get isEmpty(): boolean {
-    return this.list.length === 0
+  textOf(clientId: string): string | null {
+    return this.find(clientId)?.text ?? null
   }
 
+  /** A new message, or an old one that is tried again. */
   add(clientId: string, text: string): void {
+    const known = this.find(clientId)
+    if (known) {
+      known.state = 'waiting'
+      known.error = null
+      known.isUncertain = false
+      return
+    }
     this.list.push({
       clientId,
       text,
@@ -45,36 +52,16 @@ export class Outbox {
       isUncertain: false,
       id: null,
       echo: null,
-      sentAt: 0,
     })
   }
 
-  /** Hands what waits to transmit, in order, until it says that it cannot. */
-  flush(now: number, transmit: (clientId: string, text: string) => boolean): void {
-    for (const entry of this.list) {
-      if (entry.state !== 'waiting') continue
-      if (!transmit(entry.clientId, entry.text)) return
-      entry.state = 'sending'
-      entry.sentAt = now
-    }
+  moved(clientId: string, state: 'waiting' | 'sending'): void {
+    const entry = this.find(clientId)
+    if (entry && entry.state !== 'sent') entry.state = state
   }
 
-  /** An event of one's own came in: most likely the oldest unacknowledged message of this text. */
-  arrived(id: number, text: string): void {
-    const known = this.list.find((entry) => entry.id === id)
-    if (known) return this.discard(known.clientId)
-    const alike = this.list.find(
-      (entry) =>
-        entry.text === text &&
-        entry.id === null &&
-        entry.echo === null &&
-        (entry.state === 'sending' || entry.state === 'waiting' || entry.isUncertain),
-    )
-    if (alike?.state === 'failed') this.discard(alike.clientId)
-    else if (alike) alike.echo = id
-  }
-
-  acknowledged(clientId: string, id: number, isInLog: boolean): void {
+  /** Stored as this event of the log, which may be here already. */
+  stored(clientId: string, id: number, isInLog: boolean): void {
     const entry = this.find(clientId)
     if (!entry) return
     if (isInLog) return this.discard(clientId)
@@ -82,6 +69,11 @@ export class Outbox {
     entry.error = null
     entry.id = id
     entry.echo = null
+  }
+
+  /** The log was read up to this event: what is stored up to there needs no row of its own. */
+  logReaches(lastId: number): void {
+    this.list = this.list.filter((entry) => entry.id === null || entry.id > lastId)
   }
 
   failed(clientId: string, sentence: string, isUncertain: boolean): void {
@@ -93,30 +85,23 @@ export class Outbox {
     entry.echo = null
   }
 
-  retry(clientId: string): void {
-    const entry = this.find(clientId)
-    if (entry?.state !== 'failed') return
-    entry.state = 'waiting'
-    entry.error = null
-    entry.isUncertain = false
+  /** An event of one's own came in: most likely the oldest unacknowledged message of this text. */
+  arrived(id: number, text: string): void {
+    const known = this.list.find((entry) => entry.id === id)
+    if (known) return this.discard(known.clientId)
+    const alike = this.list.find(
+      (entry) =>
+        entry.text === text &&
+        entry.id === null &&
+        entry.echo === null &&
+        (entry.state !== 'failed' || entry.isUncertain),
+    )
+    if (alike?.state === 'failed') this.discard(alike.clientId)
+    else if (alike) alike.echo = id
   }
 
   discard(clientId: string): void {
     this.list = this.list.filter((entry) => entry.clientId !== clientId)
-  }
-
-  /** The socket is gone: what it carried without an answer goes out again on the next. */
-  connectionLost(): void {
-    for (const entry of this.list) if (entry.state === 'sending') entry.state = 'waiting'
-  }
-
-  /** Fails what has had no answer for timeoutMs; true if there was any. */
-  expire(now: number, timeoutMs: number, sentence: string): boolean {
-    const late = this.list.filter(
-      (entry) => entry.state === 'sending' && now - entry.sentAt >= timeoutMs,
-    )
-    for (const entry of late) this.failed(entry.clientId, sentence, true)
-    return late.length > 0
   }
 
   private find(clientId: string): Outgoing | undefined {

@@ -1,7 +1,10 @@
+import type { Client, Room } from '@banter/client'
 import { batch, computed, signal } from '@preact/signals'
-import { sentenceOf } from '../api/errors'
-import type { Room } from '../api/types'
-import { client, isMe, recognise, session } from './session'
+import { sentenceOf } from '../text/sentences'
+import { answerOf, client, isMe, recognise, session } from './session'
+
+/** As many are fetched at most; the list of them is searched here. */
+const ROOMS_MAX = 5_000
 
 export const rooms = signal<Room[]>([])
 export const roomsLoaded = signal(false)
@@ -18,11 +21,19 @@ const byName = (a: Room, b: Room) => a.name.localeCompare(b.name) || a.id - b.id
 export const myRooms = computed(() => rooms.value.filter(isMine).sort(byName))
 export const otherRooms = computed(() => rooms.value.filter((room) => !isMine(room)).sort(byName))
 
+async function fetchRooms(asked: Client): Promise<Room[]> {
+  const found: Room[] = []
+  for await (const room of asked.rooms({ limit: 500 })) {
+    if (found.push(room) >= ROOMS_MAX) break
+  }
+  return found
+}
+
 export async function loadRooms(): Promise<void> {
   const asked = client.peek()
   if (!asked) return
   try {
-    const found = await asked.rooms()
+    const found = await answerOf(fetchRooms(asked))
     if (asked !== client.peek()) return
     for (const room of found) recognise(room.users)
     batch(() => {
@@ -64,7 +75,7 @@ export function markMine(id: number, mine: boolean): void {
 export async function createRoom(name: string): Promise<Room> {
   const asked = client.peek()
   if (!asked) throw new Error('Please sign in first.')
-  const room = await asked.createRoom(name)
+  const room = await answerOf(asked.createRoom(name))
   const me = session.peek()
   // Who creates a room is its creator: another way to learn one's id.
   if (me && me.id === null) recognise(room.users)

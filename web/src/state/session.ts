@@ -1,9 +1,10 @@
+import { ApiError, BanterClient, SignedOutError, type User } from '@banter/client'
 import { computed, signal } from '@preact/signals'
-import { Client, login, register } from '../api/client'
-import type { User } from '../api/types'
+import { forgetDrafts } from './drafts'
 import { readStored, writeStored } from './storage'
+import { forgetUnsent } from './unsent'
 
-/** Who is signed in. The API tells one's own id only at registration: null until it is seen. */
+/** Who is signed in. One's own id is told at registration, or when the connection is open. */
 export interface Session {
   token: string
   username: string
@@ -11,6 +12,7 @@ export interface Session {
 }
 
 const KEY = 'banter.session'
+const ENDED = 'Your session has ended. Please sign in again.'
 
 function stored(): Session | null {
   const value = readStored(KEY) as Partial<Session> | null
@@ -23,10 +25,9 @@ export const session = signal<Session | null>(stored())
 export const sessionNotice = signal<string | null>(null)
 
 const token = computed(() => session.value?.token ?? null)
+/** Of whoever is signed in; what makes it disposes of it (current.ts). */
 export const client = computed(() =>
-  token.value === null
-    ? null
-    : new Client(token.value, () => endSession('Your session has ended. Please sign in again.')),
+  token.value === null ? null : new BanterClient({ token: token.value }),
 )
 
 function setSession(next: Session | null): void {
@@ -54,40 +55,81 @@ export function recognise(users: readonly User[]): void {
   if (self) setSession({ ...me, id: self.id, username: self.username })
 }
 
+/** The answer of a call that needs a session; where there is none any more, it ends here, too. */
+export async function answerOf<Value>(call: Promise<Value>): Promise<Value> {
+  try {
+    return await call
+  } catch (error) {
+    const isOver =
+      error instanceof SignedOutError || (error instanceof ApiError && error.code === 'invalid_token')
+    if (isOver) sessionOver()
+    throw error
+  }
+}
+
 export async function signIn(username: string, password: string, id: number | null = null) {
-  const fresh = await login(username, password)
-  sessionNotice.value = null
-  setSession({ token: fresh, username, id })
+  const guest = new BanterClient()
+  try {
+    const fresh = await guest.login({ username, password })
+    sessionNotice.value = null
+    setSession({ token: fresh, username, id })
+  } finally {
+    guest.close()
+  }
 }
 
 export async function signUp(username: string, email: string, password: string): Promise<void> {
-  const account = await register(username, email, password)
-  await signIn(account.username, password, account.id)
+  const guest = new BanterClient()
+  try {
+    const account = await guest.register({ username, email, password })
+    await signIn(account.username, password, account.id)
+  } finally {
+    guest.close()
+  }
 }
 
-export function endSession(notice: string | null): void {
+/** The server says that the session is over. */
+export function sessionOver(): void {
   if (!session.peek()) return
+  sessionNotice.value = ENDED
+  setSession(null)
+}
+
+function leave(notice: string | null): void {
+  const me = session.peek()
+  if (me) {
+    forgetDrafts(me.username)
+    forgetUnsent(me.username)
+  }
   sessionNotice.value = notice
   setSession(null)
 }
 
 /** Ends the session here at once, and on the server if it can be reached. */
 export async function signOut(): Promise<void> {
-  const leaving = client.peek()
-  endSession(null)
+  const leaving = token.peek()
+  leave(null)
+  const guest = new BanterClient({ token: leaving })
   try {
-    await leaving?.logout()
-  } catch {
+    await guest.logout()
+  } catch (error) {
+    if (error instanceof SignedOutError) return
     sessionNotice.value =
       'You are signed out here, but the server could not be told: the session may live on there.'
+  } finally {
+    guest.close()
   }
 }
 
 export async function deleteAccount(): Promise<void> {
-  await client.peek()?.deleteAccount()
+  const guest = new BanterClient({ token: token.peek() })
+  try {
+    await guest.deleteAccount()
+  } finally {
+    guest.close()
+  }
   // The socket may have brought the end of the session before.
-  setSession(null)
-  sessionNotice.value = 'Your account is deleted.'
+  leave('Your account is deleted.')
 }
 
 /** Signing in or out in one tab counts in all. */

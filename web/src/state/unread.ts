@@ -25,9 +25,28 @@ export class Unread {
     return Math.max(0, head - (this.marks[roomId] ?? head))
   }
 
-  headIs(roomId: number, head: number): void {
+  /** Of all rooms together. */
+  get total(): number {
+    let sum = 0
+    for (const roomId of this.heads.keys()) sum += this.of(roomId)
+    return sum
+  }
+
+  isKnown(roomId: number): boolean {
+    return this.heads.has(roomId)
+  }
+
+  /** The last event that was read; null: the room is new here. */
+  markOf(roomId: number): number | null {
+    return this.marks[roomId] ?? null
+  }
+
+  /** What does not count (somebody came or went) makes nothing unread where all was read. */
+  headIs(roomId: number, head: number, counts = true): void {
     const mark = this.marks[roomId]
+    const wasRead = mark !== undefined && mark === this.heads.get(roomId)
     this.heads.set(roomId, head)
+    if (!counts && wasRead) this.setMark(roomId, head)
     // A room that is new here begins read; a log that is shorter than what one saw is another one.
     if (mark === undefined || mark > head) this.setMark(roomId, head)
     this.version.value++

@@ -1,24 +1,10 @@
-/** Whatever a call can fail with: the server's error envelope, or no answer at all. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    /** The field of the body that did not fit, if the server named one. */
-    readonly field: string | null = null,
-  ) {
-    super(message)
-    this.name = 'ApiError'
-  }
+import { BanterError } from '@banter/client'
 
-  /** The session is over, as opposed to a wrong password. */
-  get endsSession(): boolean {
-    return this.code === 'invalid_token' || this.code === 'unauthenticated'
-  }
-}
-
+/** What went wrong, for people. The codes are the server's (src/common/errors.def) and the client's. */
 const sentences: Record<string, string> = {
   network: 'The server cannot be reached. Check your connection and try again.',
+  timeout: 'The server does not answer. Try again in a moment.',
+  signed_out: 'Your session has ended. Please sign in again.',
   invalid_credentials: 'There is no account with this name and password.',
   account_disabled: 'This account is disabled. Ask whoever runs this chat.',
   username_taken: 'Somebody else has this name already. Try another.',
@@ -33,6 +19,7 @@ const sentences: Record<string, string> = {
   overloaded: 'The server is busy. Try again in a moment.',
   draining: 'The server is restarting. Try again in a moment.',
   outcome_unknown: 'The server did not confirm in time. Trying again is safe.',
+  queue_full: 'Too many messages are waiting already.',
   rate_limited: 'Too many requests. Wait a moment.',
   internal_error: 'Something went wrong on the server.',
 }
@@ -43,6 +30,6 @@ export function sentenceFor(code: string, message: string): string {
 }
 
 export function sentenceOf(error: unknown): string {
-  if (error instanceof ApiError) return sentenceFor(error.code, error.message)
+  if (error instanceof BanterError) return sentenceFor(error.code, error.message)
   return error instanceof Error ? error.message : 'Something went wrong.'
 }
