@@ -84,22 +84,35 @@ export class Person {
     await this.connected();
   }
 
+  // A session that exists already, as if one had signed in here before.
+  async useSession({ token, username, id }, hash = '') {
+    const session = JSON.stringify({ token, username, id });
+    await this.page.evaluate((value) => localStorage.setItem('banter.session', value), session);
+    await this.page.goto(`${this.url}/${hash}`);
+    await this.page.reload();
+    await this.page.getByText('Signed in as').waitFor({ state: 'attached' });
+  }
+
+  get composer() {
+    return this.page.getByLabel(/^Message to/);
+  }
+
   connected() {
     return this.page.getByText('Connected', { exact: true }).waitFor();
   }
 
   async say(text) {
-    await this.page.getByLabel(/^Message to/).fill(text);
-    await this.page.getByLabel(/^Message to/).press('Enter');
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
   }
 
   hears(text) {
-    return this.page.locator('.row-message:not(.outgoing) .bubble', { hasText: text }).first().waitFor();
+    return this.page.locator('.message:not(.outgoing) .said', { hasText: text }).first().waitFor();
   }
 
   // The texts of the conversation from top to bottom, what is under way included.
   conversation() {
-    return this.page.locator('.bubble').allTextContents();
+    return this.page.locator('.said').allTextContents();
   }
 
   token() {
@@ -111,24 +124,6 @@ export class Person {
     await this.page.evaluate(fs.readFileSync(AXE, 'utf8'));
     const { violations } = await this.page.evaluate(() => globalThis.axe.run());
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
-  }
-
-  // Into SCREENSHOTS, if that is set: one picture for each width and theme.
-  async pictures(name) {
-    if (!process.env.SCREENSHOTS) return;
-    fs.mkdirSync(process.env.SCREENSHOTS, { recursive: true });
-    const before = this.page.viewportSize();
-    for (const colorScheme of ['light', 'dark']) {
-      for (const width of [360, 1440]) {
-        await this.page.emulateMedia({ colorScheme });
-        await this.page.setViewportSize({ width, height: width === 360 ? 740 : 900 });
-        const file = `${name}-${width}-${colorScheme}.png`;
-        await this.page.waitForTimeout(200);
-        await this.page.screenshot({ path: path.join(process.env.SCREENSHOTS, file) });
-      }
-    }
-    await this.page.emulateMedia({ colorScheme: null });
-    await this.page.setViewportSize(before);
   }
 
   async leave() {

@@ -1,0 +1,93 @@
+// axe-core finds nothing, on any page, in either theme, wide and narrow.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startStack } from '../system/lib/stack.mjs';
+import { launchBrowser, Person } from './people.mjs';
+import { castAndRooms } from './play.mjs';
+
+let stack;
+let browser;
+let play;
+
+before(async () => {
+  browser = await launchBrowser();
+  stack = await startStack({ workers: 1 });
+  play = await castAndRooms(stack);
+});
+
+after(async () => {
+  for (const other of play?.others ?? []) other.goHome();
+  await browser?.close();
+  await stack?.stop();
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  for (const viewport of [{ width: 360, height: 740 }, { width: 1440, height: 900 }]) {
+    test(`${colorScheme}, ${viewport.width} px`, async (t) => {
+      const person = await Person.arrive(browser, stack.url, { colorScheme, viewport });
+      const { page } = person;
+      const isNarrow = viewport.width < 768;
+      const check = (name) =>
+        t.test(name, async () => assert.deepEqual(await person.accessibilityFaults(), []));
+      const go = (hash) => page.goto(`${stack.url}/${hash}`);
+
+      await check('signed out');
+      await page.getByRole('button', { name: 'Sign up' }).click();
+      await page.getByLabel('Name').fill('Agnes');
+      await page.getByLabel('E-mail').fill('x@example.org');
+      await page.getByLabel('Password').fill('analytical engine');
+      await page.getByRole('button', { name: 'Create the account' }).click();
+      await page.getByText('Somebody else has this name').waitFor();
+      await check('an error at a field');
+
+      await person.useSession(play.me);
+      await page.getByText('Lighthouse').waitFor();
+      await check('rooms');
+      await page.getByLabel('Search rooms').fill('li');
+      await check('search');
+      await page.getByLabel('Search rooms').fill('');
+      await page.getByText('Signed in as').click();
+      await check('account menu');
+
+      await go(`#/rooms/${play.rooms.lighthouse}`);
+      await person.connected();
+      await page.locator('.message').first().waitFor();
+      await check('conversation');
+      if (isNarrow) await page.getByRole('button', { name: 'Members' }).click();
+      await page.locator('.member-online').first().waitFor();
+      await check('members');
+      if (isNarrow) await page.getByRole('button', { name: 'Close' }).click();
+      await page.getByRole('button', { name: 'Emoji' }).click();
+      await page.getByRole('dialog', { name: 'Emoji' }).waitFor();
+      await check('emoji picker');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Control+/');
+      await page.getByRole('heading', { name: 'Keyboard' }).waitFor();
+      await check('keyboard');
+      await page.keyboard.press('Escape');
+
+      await go(`#/rooms/${play.rooms.lighthouse}/8`);
+      await page.locator('.pointed').waitFor();
+      await check('a link to a message');
+      await go(`#/rooms/${play.rooms.odd}`);
+      await page.getByText('not bold').waitFor();
+      await check('odd texts');
+      await go(`#/rooms/${play.rooms.foreign}`);
+      await page.getByText('Join this room').waitFor();
+      await check('a room to join');
+      await go('#/rooms/999999');
+      await page.getByText('This room is gone').waitFor();
+      await check('no such room');
+
+      await go(`#/rooms/${play.rooms.lighthouse}`);
+      await page.routeWebSocket(/\/ws\/chat/, (ws) => ws.close({ code: 1012 }));
+      await page.reload();
+      await page.getByText('Not connected').waitFor();
+      await person.say('Waiting');
+      await page.getByText('Waiting for the connection').waitFor();
+      await check('not connected');
+      await page.evaluate(() => localStorage.clear());
+      await person.leave();
+    });
+  }
+}
