@@ -85,7 +85,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web run install clean help bootstrap
-.PHONY: test test-monitoring bench-guard test-browser test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-monitoring bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 

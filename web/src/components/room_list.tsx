@@ -125,7 +125,7 @@ export function RoomList() {
             <RoomGroup title="Your rooms" rooms={mine} empty="None yet." />
           )}
           {(words === '' || others.length > 0) && (
-            <RoomGroup title="Rooms to join" rooms={others} empty="None: you are in all of them." />
+            <RoomGroup title="Rooms to join" rooms={others} empty={mine.length > 0 ? 'None: you are in all of them.' : 'Nobody has made one yet.'} />
           )}
         </>
       )}
