@@ -87,9 +87,14 @@ ATTR_NORETURN static void become_child(struct master *master, const struct gener
         .listen_fd = socket_of(&master->listen, child),
         .proxy_fd = socket_of(&master->proxy, child),
     };
+    char error[256];
     int status;
 
     leave_master(master, &inherit);
+    /* A new generation's differ from the master's own until it has taken over. */
+    if (!log_set(generation->settings.log_level, generation->settings.log_format, error,
+                 sizeof(error)))
+        log_error("master.log", "reason=\"%s\"", error); /* the settings have checked it */
     if (child->is_admin)
         status =
             admin_process_run(&generation->settings, master->metrics, master->places + 1, place);

@@ -26,7 +26,7 @@ function configFile(settings) {
   return { file, write };
 }
 
-const count = (program, event) => program.output().split(`event=${event}`).length - 1;
+const count = (program, event) => program.output().split(/event=|"event":"/).filter((part) => part.startsWith(event)).length;
 
 async function reload(program, event = 'master.reloaded') {
   const seen = count(program, event);
@@ -114,13 +114,18 @@ describe('SIGHUP to the gateway', () => {
     const config = configFile({ LISTEN: `127.0.0.1:${port}`, KEEP_ALIVE_MS: 9000 });
     await withStack({ workers: 1 }, async (stack) => {
       const broker = stack.brokerAddresses.join(',');
-      const program = stack.launch('alone', stack.gatewayFile, { BANTER_CONFIG: config.file, BANTER_BROKERS: broker });
+      const program = stack.launch('alone', stack.gatewayFile, {
+        BANTER_CONFIG: config.file, BANTER_BROKERS: broker, BANTER_LOG_FORMAT: undefined,
+      });
       const api = new Api(`http://127.0.0.1:${port}`);
       await poll('it to be ready', async () => (await api.get('/readyz')).status === 200);
-      config.write({ LISTEN: '127.0.0.1:1', KEEP_ALIVE_MS: 8000 });
+      config.write({ LISTEN: '127.0.0.1:1', KEEP_ALIVE_MS: 8000, LOG_FORMAT: 'json' });
       await reload(program);
       assert.match(program.output(), /event=master.needs_restart setting=LISTEN/);
-      assert.match(program.output(), /event=master.reload changed="KEEP_ALIVE_MS"/);
+      assert.match(program.output(), /event=master.reload changed="LOG_FORMAT,KEEP_ALIVE_MS"/);
+      // The workers of the new generation from their first line on, and the master.
+      assert.match(program.output(), /^\{.*"event":"worker\.ready"/m);
+      assert.match(program.output(), /^\{.*"event":"master\.reloaded"/m);
       assert.equal((await api.get('/readyz')).status, 200);
       assert.deepEqual(await program.end(), { code: 0, signal: null });
     });
