@@ -10,6 +10,8 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -156,6 +158,18 @@ static void set_handlers(struct admin *admin)
     evhttp_set_gencb(admin->http, on_other, admin);
 }
 
+/* Head and body leave in two calls: without TCP_NODELAY, which accepted sockets inherit, the second
+ * would wait 40 ms for the scraper's delayed acknowledgement of the first. */
+static bool listen_at(struct evhttp *http, const char *host, uint16_t port)
+{
+    struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(http, host, port);
+    int on = 1;
+
+    if (bound != NULL)
+        setsockopt(evhttp_bound_socket_get_fd(bound), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    return bound != NULL;
+}
+
 struct admin *admin_create(struct loop *loop, const struct admin_options *options)
 {
     struct admin *admin;
@@ -175,7 +189,7 @@ struct admin *admin_create(struct loop *loop, const struct admin_options *option
     evhttp_set_allowed_methods(admin->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
     set_handlers(admin);
     port = (uint16_t)(port + (port != 0 ? options->port_offset : 0));
-    if (evhttp_bind_socket(admin->http, host, port) == 0) {
+    if (listen_at(admin->http, host, port)) {
         log_info("admin.ready", "listen=%s:%u", host, port);
         return admin;
     }

@@ -3,6 +3,7 @@
 #include "common/bus_proto.h"
 #include "common/check.h"
 #include "common/errors.h"
+#include "common/mem.h"
 #include "common/metrics_table.h"
 #include "common/process_stats.h"
 #include "common/version.h"
@@ -333,9 +334,22 @@ static const struct process_row process_rows[] = {
     {"process_start_time_seconds", "gauge", "When the process began, since 1970.", value_started},
 };
 
+/* The processes that count now. They may end meanwhile, so each is looked at once only. */
+static bool *look_at_processes(const struct metrics_slot *slots, size_t count,
+                               struct process_stats *stats)
+{
+    bool *there = mem_alloc_array(count, sizeof(*there));
+
+    for (size_t slot = 0; slot < count; slot++)
+        there[slot] =
+            in_use(&slots[slot]) && process_stats_read(atomic_load(&slots[slot].pid), &stats[slot]);
+    return there;
+}
+
 void metrics_write_processes(const struct metrics_slot *slots, size_t count, struct strbuf *out)
 {
-    struct process_stats stats;
+    struct process_stats *stats = mem_alloc_array(count, sizeof(*stats));
+    bool *there = look_at_processes(slots, count, stats);
 
     write_head("banter_build_info",
                "The version in its label; several at once: an update is under way.", "gauge", out);
@@ -345,11 +359,13 @@ void metrics_write_processes(const struct metrics_slot *slots, size_t count, str
 
         write_head(row->name, row->help, row->type, out);
         for (size_t slot = 0; slot < count; slot++) {
-            if (!in_use(&slots[slot]) || !process_stats_read(atomic_load(&slots[slot].pid), &stats))
+            if (!there[slot])
                 continue;
             strbuf_add_str(out, row->name);
             write_labels(slots, slot, out);
-            strbuf_printf(out, "%.16g\n", row->value(&slots[slot], &stats));
+            strbuf_printf(out, "%.16g\n", row->value(&slots[slot], &stats[slot]));
         }
     }
+    mem_free(there);
+    mem_free(stats);
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Api, Socket, makeRoom } from '../system/lib/client.mjs';
 import { EventStream } from '../system/lib/event_stream.mjs';
+import { ROOT } from '../system/lib/env.mjs';
 import { freePort } from '../system/lib/ports.mjs';
 import { run } from '../system/lib/process.mjs';
 import { startStack } from '../system/lib/stack.mjs';
@@ -98,6 +99,17 @@ describe('monitoring', () => {
     for (const name of names) assert.ok(cases.includes(`alertname="${name}"`), name);
     for (const what of [/severity: (critical|warning|info)/g, /summary:/g, /description:/g, /runbook_url: docs\/OPERATIONS.md#alert-/g])
       assert.equal([...rules.matchAll(what)].length, names.length, String(what));
+  });
+
+  it('the section of each alert is there', (t) => {
+    const file = path.join(ROOT, 'docs/OPERATIONS.md');
+    if (!fs.existsSync(file)) return t.skip('docs/OPERATIONS.md is not written yet');
+    // As GitHub makes anchors of headings: "### Alert: gateway down" is #alert-gateway-down.
+    const anchors = new Set(
+      [...fs.readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+        heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-')),
+    );
+    for (const [, anchor] of rules.matchAll(/OPERATIONS\.md#([\w-]+)/g)) assert.ok(anchors.has(anchor), anchor);
   });
 
   it('promtool has no complaint about what gateway and broker say', async () => {
