@@ -1,10 +1,13 @@
 #!/bin/sh
 # Installs from Debian what this machine lacks to build, run and test Banter; with --dev also what
-# "make lint", "make fuzz" and the like use. It looks for the things themselves, not for packages,
-# so a compiler or a Node of your own is fine. When nothing is missing it does and says nothing.
+# "make lint", "make fuzz" and the like use; with --stack what "make test-stack" uses: a container
+# engine (docker.io), docker-compose, mmdebstrap, balancers and a name server. It looks for the things
+# themselves, not for packages, so a compiler or a Node of your own is fine. When nothing is missing
+# it does and says nothing.
 #
 # No system service is installed or started: of MariaDB only the programs are taken
-# (mariadb-server-core), and Banter starts its own private instance.
+# (mariadb-server-core), and Banter starts its own private instance. --dev and --stack are the
+# exception: Debian's haproxy, nginx and docker.io bring services, which a system with systemd starts.
 set -eu
 
 PATH=$PATH:/usr/sbin
@@ -49,6 +52,16 @@ look() {
     need valgrind command valgrind
     need prometheus command promtool
   fi
+  if [ "$1" = --stack ]; then
+    need docker.io command dockerd
+    need docker-compose command docker-compose
+    need iptables command iptables
+    need mmdebstrap command mmdebstrap
+    need iproute2 command ip
+    need dnsmasq-base command dnsmasq
+    need haproxy command haproxy
+    need nginx-light command nginx
+  fi
 }
 
 as_root() {
@@ -63,9 +76,9 @@ as_root() {
 }
 
 case ${1:-} in
-'' | --dev) ;;
+'' | --dev | --stack) ;;
 *)
-  echo "usage: bootstrap.sh [--dev]" >&2
+  echo "usage: bootstrap.sh [--dev|--stack]" >&2
   exit 2
   ;;
 esac

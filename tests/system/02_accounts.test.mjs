@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { Api, Socket, assertEnvelope, assertError, makeRoom, uniqueName } from './lib/client.mjs';
-import { startStack } from './lib/stack.mjs';
+import { WORKER_COUNTS, startStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
 const sha256 = (data) => createHash('sha256').update(data).digest('hex').toUpperCase();
 
-for (const workers of [1, 4]) {
+for (const workers of WORKER_COUNTS) {
   describe(`accounts, workers: ${workers}`, () => {
     let stack;
     let api;

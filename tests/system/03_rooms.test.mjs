@@ -4,12 +4,12 @@ import { after, before, describe, it } from 'node:test';
 import {
   Api, Socket, TIMESTAMP, assertEnvelope, assertError, makeRoom, nextLink, uniqueName,
 } from './lib/client.mjs';
-import { startStack } from './lib/stack.mjs';
+import { OWN, WORKER_COUNTS, startStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
 const UNKNOWN = 4_000_000_000;
 
-for (const workers of [1, 4]) {
+for (const workers of WORKER_COUNTS) {
   describe(`rooms, workers: ${workers}`, () => {
     let stack;
     let api;
@@ -24,7 +24,7 @@ for (const workers of [1, 4]) {
 
     const path = (room, rest = '') => `/api/chat/rooms/${room.id ?? room}${rest}`;
 
-    it('lists nothing when there is nothing: 200, not 404', async () => {
+    it('lists nothing when there is nothing: 200, not 404', OWN, async () => {
       const answer = await ann.api.get('/api/chat/rooms');
       assert.equal(answer.status, 200);
       assert.deepEqual(answer.json, []);

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Api, TIMESTAMP, assertError, makeRoom, nextLink, uniqueName } from './lib/client.mjs';
-import { startStack } from './lib/stack.mjs';
+import { WORKER_COUNTS, startStack } from './lib/stack.mjs';
 
-for (const workers of [1, 4]) {
+for (const workers of WORKER_COUNTS) {
   describe(`messages, workers: ${workers}`, () => {
     let stack;
     let api;

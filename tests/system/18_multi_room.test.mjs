@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Api, Socket, TIMESTAMP, makeRoom, socketOnEachWorker, uniqueName } from './lib/client.mjs';
-import { startStack, withStack } from './lib/stack.mjs';
+import { OWN, WORKER_COUNTS, startStack, withStack } from './lib/stack.mjs';
 
 const open = (stack, user) => Socket.open(stack.url, null, user.token);
 
@@ -13,7 +13,7 @@ async function ask(socket, frame, ...types) {
   return socket.waitFor((one) => types.includes(one.type), 10_000, { from, what: types.join(' or ') });
 }
 
-for (const workers of [1, 4]) {
+for (const workers of WORKER_COUNTS) {
   describe(`the socket of many rooms, workers: ${workers}`, () => {
     let stack;
     let api;
@@ -117,7 +117,7 @@ for (const workers of [1, 4]) {
       await socket.end();
     });
 
-    it('meets sockets of one room, on whatever worker', async () => {
+    it('meets sockets of one room, on whatever worker', OWN, async () => {
       const { owner, room, members: [member] } = await makeRoom(api, 1);
       const single = await Socket.open(stack.url, room.id, owner.token);
       await single.settle();
@@ -249,7 +249,7 @@ for (const workers of [1, 4]) {
       await socket.end();
     });
 
-    it('says bye when the session ends', async () => {
+    it('says bye when the session ends', OWN, async () => {
       const user = await api.user();
       const sockets = [...(await socketOnEachWorker(stack, () => open(stack, user))).values()];
       for (const socket of sockets) await socket.settle();
@@ -313,7 +313,7 @@ describe('the socket of many rooms', () => {
     });
   });
 
-  it('says bye when the server stops, and when to come back', async () => {
+  it('says bye when the server stops, and when to come back', OWN, async () => {
     await withStack({ workers: 2, env: { drain_ms: 1_000 } }, async (stack) => {
       const { owner, room } = await makeRoom(new Api(stack.url), 0);
       const sockets = await Promise.all(Array.from({ length: 10 }, () => open(stack, owner)));

@@ -38,7 +38,7 @@ export class RawConnection {
   static open(target) {
     const port = portOf(target);
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      const socket = net.connect({ port, host: target.hostname ?? '127.0.0.1', allowHalfOpen: true });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.removeListener('error', reject);

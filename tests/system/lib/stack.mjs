@@ -16,6 +16,7 @@ import { BIN_DIR, ROOT, VALGRIND, binary } from './env.mjs';
 import { freePort } from './ports.mjs';
 import { Adopted, Program } from './process.mjs';
 import { childrenOf, holderOfConnection, isAlive, pidsWithEnvironment } from './procfs.mjs';
+import { OWN, REMOTE, RemoteStack, WORKER_COUNTS } from './remote_stack.mjs';
 import { poll } from './wait.mjs';
 
 const REPORT =
@@ -291,6 +292,7 @@ export async function startStack({
   ready = true,
   gatewayFile,
 } = {}) {
+  if (REMOTE) return new RemoteStack();
   const stack = new Stack({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile });
   stacks.add(stack);
   try {
@@ -370,4 +372,4 @@ function tellLogs(dir) {
   }
 }
 
-export { BIN_DIR, VALGRIND };
+export { BIN_DIR, OWN, REMOTE, VALGRIND, WORKER_COUNTS };
