@@ -11,6 +11,8 @@ WORKDIR /src/web
 COPY web/package.json web/package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY web ./
+# The web client stands on the JavaScript client's sources.
+COPY clients/js /src/clients/js
 RUN npm run build
 
 FROM ${DEBIAN_IMAGE} AS build
@@ -30,7 +32,7 @@ RUN apt-get update \
       libevent-pthreads-2.1-7 libzmq5 libjansson4 libmariadb3 libssl3 libscrypt0 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --no-create-home banter \
- && install -d -o banter -g banter -m 700 /run/banter
+ && install -d -o banter -g banter -m 700 /run/banter /keys/broker /keys/gateway
 COPY --from=build /src/build/release/bin/ /usr/local/bin/
 COPY --from=assets /src/build/assets/ /usr/local/share/banter/assets/
 ENV BANTER_RUN_DIR=/run/banter \

@@ -299,6 +299,12 @@ KILL_SECONDS ?= 600
 test-kill: all $(TEST_PACKAGES) ## kill, stop and cut everything for KILL_SECONDS=600; KILL_SEED= repeats a run
 	@BANTER_BIN_DIR=$(B)/bin KILL_SECONDS=$(KILL_SECONDS) node tests/kill/kill.mjs
 
+test-stack: ## the compose stack for real: build, use, kill, scale, update, stop; STACK=netns without containers
+	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --stack
+	+@$(AGAIN) all $(TEST_PACKAGES)
+	@BANTER_BIN_DIR=$(B)/bin sh tests/stack/run.sh $(STACK)
+
 asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@sh deploy/bootstrap.sh
 	+@$(AGAIN) VARIANT=asan all unit-programs $(TEST_PACKAGES)

@@ -61,6 +61,7 @@ look() {
     need dnsmasq-base command dnsmasq
     need haproxy command haproxy
     need nginx-light command nginx
+    need prometheus command prometheus
   fi
 }
 

@@ -41,7 +41,11 @@ alert_rules() {
     promtool test rules deploy/monitoring/alerts_test.yml &&
     promtool check config deploy/monitoring/prometheus.yml
 }
-compose_config() { BANTER_DB_PASSWORD=lint docker-compose -f docker-compose.yml config -q; }
+compose_config() {
+  export BANTER_DB_PASSWORD=lint
+  docker-compose -f docker-compose.yml --profile monitoring config -q &&
+    docker-compose -f docker-compose.yml -f docker-compose.secrets.yml config -q
+}
 
 # shellcheck disable=SC2086 # the files are words
 {

@@ -1,4 +1,4 @@
-// What HAProxy says about its servers, by its admin socket.
+// What HAProxy says about its servers, by its admin socket; and what /metrics say.
 import net from 'node:net';
 
 function ask(socketPath, command) {
@@ -27,4 +27,10 @@ export async function servers(socketPath) {
       sockets: Number(column(fields, 'scur')),
     }))
     .filter(({ status }) => !status.startsWith('MAINT'));
+}
+
+// A metric, over all its labels.
+export function sumOf(text, name) {
+  const found = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))];
+  return found.reduce((sum, [, value]) => sum + Number(value), 0);
 }

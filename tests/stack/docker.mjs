@@ -7,7 +7,7 @@ import { run } from '../system/lib/process.mjs';
 import { isAlive } from '../system/lib/procfs.mjs';
 import { freePort } from '../system/lib/ports.mjs';
 import { poll } from '../system/lib/wait.mjs';
-import { servers } from './balancer.mjs';
+import { servers, sumOf } from './balancer.mjs';
 import { command } from './command.mjs';
 
 const PROJECT = 'banterstack';
@@ -27,6 +27,7 @@ export class DockerStack {
       BANTER_DB_PASSWORD: 'stackpassword',
       BANTER_PORT: String(this.port),
       BANTER_TRUSTED_PROXIES: '198.18.0.0/15', // where engine.sh puts networks
+      BANTER_ACCESS_LOG: '1',
       BANTER_STACK_NGINX_DIR: this.nginxDir,
       DOCKER_BUILDKIT: '1',
       COMPOSE_DOCKER_CLI_BUILD: '1',
@@ -44,6 +45,7 @@ export class DockerStack {
     // a client of another machine.
     const [bridge] = await this.inspect('haproxy', '{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}');
     this.url = `http://${bridge}:${this.port}`;
+    this.clientAddress = bridge;
     const [database] = await this.ids('db');
     this.sqlCommand = ['docker', 'exec', '-i', database, 'mariadb', '--no-defaults', '--batch', '--skip-column-names',
       '--default-character-set=utf8mb4', '--socket=/run/mysqld/mysqld.sock', 'banter'];
@@ -135,12 +137,30 @@ export class DockerStack {
     return `http://${address}:8000`;
   }
 
-  // Stops one gateway in order; begun() is called once it has been told. Returns its exit code.
-  async drainGateway(begun) {
+  async startPrometheus() {
+    await this.compose(['--profile', 'monitoring', 'up', '-d', '--no-deps', 'prometheus']);
+    const [address] = await this.inspect('prometheus',
+      `{{(index .NetworkSettings.Networks "${PROJECT}_monitoring").IPAddress}}`);
+    return `http://${address}:9090`;
+  }
+
+  // Somebody who speaks another protocol, from a container beside the broker.
+  async knockAtBroker() {
+    const [broker] = await this.ids('broker');
+    const [gateway] = await this.ids('gateway');
+    const inside = (id, line) => command('docker', ['exec', id, 'bash', '-c', line]);
+    const refused = async () => sumOf(await inside(broker, 'curl -fsS http://127.0.0.1:9101/metrics'), 'banter_bus_refused_handshakes_total');
+    const before = await refused();
+    await inside(gateway, 'curl -sS -m 2 -o /dev/null http://broker:7000/ || true');
+    await poll('the refusal to be counted', async () => (await refused()) > before);
+    const { broker: log } = await this.logs();
+    return { before, after: await refused(), lines: log.split('\n').filter((line) => line.includes('refused')).length };
+  }
+
+  // Stops one gateway in order. Returns its exit code.
+  async drainGateway() {
     const [id] = await this.ids('gateway');
-    const stopped = command('docker', ['stop', '-t', '60', id], { timeoutMs: 90_000 });
-    await begun?.();
-    await stopped;
+    await command('docker', ['stop', '-t', '60', id], { timeoutMs: 90_000 });
     const code = Number(await command('docker', ['inspect', '-f', '{{.State.ExitCode}}', id]));
     await command('docker', ['rm', id]);
     return code;
@@ -149,7 +169,7 @@ export class DockerStack {
   // Everything that was said, by service.
   async logs() {
     const all = {};
-    for (const service of ['gateway', 'broker', 'haproxy', 'nginx', 'db']) {
+    for (const service of ['gateway', 'broker', 'haproxy', 'nginx', 'db', 'keys']) {
       all[service] = '';
       for (const id of await this.ids(service)) {
         const { stdout, stderr } = await run('docker', ['logs', id], { timeoutMs: 60_000 });

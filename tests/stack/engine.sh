@@ -55,6 +55,7 @@ start() {
 
 stop() {
   is_ours || return 0
+  [ -r "$DIR/forward" ] || echo "-P FORWARD ACCEPT" >"$DIR/forward"
   pid=$(cat "$DIR/pid")
   kill "$pid"
   turns=$((STOP_S * 5))

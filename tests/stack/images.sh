@@ -39,7 +39,7 @@ make_image() {
   image=banter-stack/$1:$(printf %s "$base" | cat - "$HERE/images/$1"/* | sha256sum | cut -c 1-12)
   ! have "$image" || return 0
   say "making $1"
-  rm -rf "$WORK/$1"
+  rm -rf "${WORK:?}/$1"
   cp -R "$HERE/images/$1" "$WORK/$1"
   # Whom this machine trusts, which may be more than Debian's list; only Node's image takes it.
   [ "$1" != node ] || cp "$CA" "$WORK/$1/trusted.crt"
@@ -52,5 +52,5 @@ make_image() {
 echo "BANTER_STACK_DEBIAN=$base"
 for name in node mariadb haproxy nginx prometheus; do
   make_image $name
-  echo "BANTER_STACK_$(echo $name | tr a-z A-Z)=$image"
+  echo "BANTER_STACK_$(echo $name | tr '[:lower:]' '[:upper:]')=$image"
 done

@@ -11,8 +11,7 @@ import { DockerStack } from './docker.mjs';
 import { LoadStories, checkLogs, shortStories } from './stories.mjs';
 import { NetnsStack } from './netns.mjs';
 
-const SYSTEM_FILES = ['02_accounts', '03_rooms', '04_messages', '08_order', '09_resume', '17_readme_session',
-  '18_multi_room'];
+const SYSTEM_FILES = ['02_accounts', '03_rooms', '04_messages', '08_order', '09_resume', '18_multi_room'];
 const SYSTEM_MS = 300_000;
 
 const began = Date.now();

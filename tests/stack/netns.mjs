@@ -6,7 +6,7 @@ import path from 'node:path';
 import { BIN_DIR, ROOT, binary } from '../system/lib/env.mjs';
 import { Program } from '../system/lib/process.mjs';
 import { delay, poll } from '../system/lib/wait.mjs';
-import { servers } from './balancer.mjs';
+import { servers, sumOf } from './balancer.mjs';
 import { command } from './command.mjs';
 
 const PREFIX = 'bnt-';
@@ -27,6 +27,7 @@ export class NetnsStack {
     this.programs = new Map(); // name of the host -> its program
     this.next = 2;
     this.gateways = 0;
+    this.clientAddress = `${NETWORK}.1`;
     this.hostsFile = path.join(dir, 'hosts');
     this.socket = path.join(dir, 'mariadb/mariadb.sock');
     this.sqlCommand = ['mariadb', '--no-defaults', '--batch', '--skip-column-names',
@@ -158,6 +159,7 @@ export class NetnsStack {
       BANTER_LISTEN: '0.0.0.0:8000',
       BANTER_BROKERS: 'tcp://broker:7000',
       BANTER_ASSETS_DIR: path.join(ROOT, 'build/assets'),
+      BANTER_ACCESS_LOG: '1',
       BANTER_TRUSTED_PROXIES: `${NETWORK}.0/24`,
       BANTER_BUS_KEY: path.join(this.dir, 'keys/gateway.key'),
       BANTER_BUS_BROKER_KEY_FILE: path.join(this.dir, 'keys/broker.pub'),
@@ -254,6 +256,26 @@ export class NetnsStack {
     this.startBroker();
   }
 
+  async startPrometheus() {
+    const address = await this.addHost('prometheus', 'prometheus');
+    this.launch('prometheus', ['prometheus', `--config.file=${ROOT}/deploy/monitoring/prometheus.yml`,
+      `--storage.tsdb.path=${path.join(this.dir, 'prometheus')}`]);
+    const url = `http://${address}:9090`;
+    await poll('Prometheus to be ready', async () => (await fetch(`${url}/-/ready`)).ok, { timeoutMs: 30_000 });
+    return url;
+  }
+
+  // Somebody who speaks another protocol.
+  async knockAtBroker() {
+    const address = this.hosts.get('broker').address;
+    const refused = async () => sumOf(await (await fetch(`http://${address}:9101/metrics`)).text(), 'banter_bus_refused_handshakes_total');
+    const before = await refused();
+    await quietly(command('curl', ['-sS', '-m', '2', '-o', '/dev/null', `http://${address}:7000/`]));
+    await poll('the refusal to be counted', async () => (await refused()) > before);
+    const lines = this.programs.get('broker').output().split('\n').filter((line) => line.includes('refused')).length;
+    return { before, after: await refused(), lines };
+  }
+
   async startNginx() {
     const address = await this.addHost('nginx', 'nginx');
     const dir = path.join(this.dir, 'nginx');
@@ -269,9 +291,13 @@ export class NetnsStack {
   // --- the end ----------------------------------------------------------------------------------
 
   async logs() {
-    return Object.fromEntries(fs.readdirSync(this.dir)
-      .filter((name) => name.endsWith('.log'))
-      .map((name) => [name.slice(0, -4), fs.readFileSync(path.join(this.dir, name), 'utf8')]));
+    const logs = { gateway: '' };
+    for (const name of fs.readdirSync(this.dir).filter((each) => each.endsWith('.log'))) {
+      const text = fs.readFileSync(path.join(this.dir, name), 'utf8');
+      if (name.startsWith('gateway')) logs.gateway += text;
+      else logs[name.slice(0, -4)] = text;
+    }
+    return logs;
   }
 
   async stop() {

@@ -19,7 +19,8 @@ export function figures(phase) {
   const closes = Object.entries(phase.closes).map(([code, count]) => `${count} with ${code}`).join(', ') || 'none';
   return [
     `${phase.seconds.toFixed(0)} s, ${phase.deliveries} deliveries`,
-    `closed: ${closes}; came back: ${phase.reconnects}; attempts that failed: ${phase.failedConnects}`,
+    `closed: ${closes}; came back: ${phase.reconnects}; attempts that failed: ${phase.failedConnects}; ` +
+      `requests that the balancer could not pass on: ${phase.balancerErrors}`,
     `longest time without delivery of each client: ${inWords(phase.gapMs)} ms`,
     `from the sender's first attempt to a receiver: ${inWords(phase.delayMs)} ms`,
   ];

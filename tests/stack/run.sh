@@ -41,7 +41,7 @@ leave() {
   trap - EXIT INT TERM
   [ -z "$dir" ] || rm -rf "$dir"
   [ "${STACK:-}" != docker ] || sh tests/stack/engine.sh stop "$work/engine" 9>&-
-  exit $status
+  exit "$status"
 }
 trap leave EXIT
 trap 'exit 130' INT TERM

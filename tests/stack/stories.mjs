@@ -104,6 +104,41 @@ export const shortStories = {
     for (const socket of sockets) assert.equal((await socket.waitClosed()).code, 4001);
   },
 
+  async 'gateways know who their client is, and not by its own word'(stack) {
+    const api = new Api(stack.url);
+    const lie = '203.0.113.66';
+    const headers = { 'x-forwarded-for': lie, forwarded: `for=${lie}`, 'x-request-id': 'mine' };
+    const answer = await api.get('/health', { headers });
+    const id = answer.headers['x-request-id'];
+    assert.ok(id && id !== 'mine', `the balancer names the request: ${id}`);
+    const line = await poll('the line of this request', async () => {
+      const { gateway } = await stack.logs();
+      assert.ok(!gateway.includes(lie), 'nobody believes what a client says of itself');
+      return gateway.split('\n').find((each) => each.includes(`req=${id}`));
+    });
+    assert.ok(line.includes(`client=${stack.clientAddress}`), line);
+    const { haproxy } = await stack.logs();
+    assert.ok(haproxy.includes(id), 'the balancer has logged it, too');
+  },
+
+  async 'a peer without the key is refused by the broker, with one line and a counter'(stack) {
+    const { before, after, lines } = await stack.knockAtBroker();
+    assert.ok(after > before, `refused: ${before}, then ${after}`);
+    assert.ok(lines > 0, 'it is logged');
+  },
+
+  async 'Prometheus finds every gateway and the broker'(stack) {
+    const url = await stack.startPrometheus();
+    const get = async (path) => (await fetch(`${url}${path}`)).json();
+    await poll('every target to be up', async () => {
+      const targets = (await get('/api/v1/targets')).data.activeTargets;
+      const up = (job) => targets.filter(({ labels, health }) => labels.job === job && health === 'up').length;
+      return up('banter-gateway') === GATEWAYS && up('banter-broker') === 1;
+    }, { timeoutMs: 60_000, everyMs: 500 });
+    const { groups } = (await get('/api/v1/rules')).data;
+    assert.ok(groups.some(({ rules }) => rules.length > 0), 'the alert rules are loaded');
+  },
+
   async 'nginx carries a WebSocket, and asks another gateway when one drains'(stack) {
     const url = await stack.startNginx();
     const api = new Api(url);

@@ -21,7 +21,8 @@ export class StackSends extends Sends {
 class StackOutbox extends Outbox {
   onAnswer(send, status, text) {
     if ([502, 503, 504].includes(status) && !text.startsWith('{')) {
-      const { counts, random } = this.world;
+      const { counts, phase, random } = this.world;
+      phase.balancerErrors += 1;
       counts.errors[`balancer ${status}`] = (counts.errors[`balancer ${status}`] ?? 0) + 1;
       send.unknown = true;
       send.nextAt = Date.now() + random.between(150, 700);

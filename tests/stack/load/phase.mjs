@@ -13,6 +13,7 @@ export class Phase {
     this.clients = clients;
     this.closes = {};
     this.failedConnects = 0;
+    this.balancerErrors = 0;
     this.reconnectedAt = [];
     this.delays = [];
     for (const client of clients) client.longestGapMs = 0;
@@ -41,6 +42,7 @@ export class Phase {
       deliveries: this.delays.length,
       closes: this.closes,
       failedConnects: this.failedConnects,
+      balancerErrors: this.balancerErrors,
       reconnects: this.reconnectedAt.length,
       histogram,
       gapMs: quantiles(gaps),

@@ -92,7 +92,7 @@ export class Api {
   async patientPost(path, json) {
     const until = Date.now() + deadlineMs(PATIENCE_MS);
     for (;;) {
-      const answer = await this.post(path, json);
+      const answer = await this.post(path, json, { timeoutMs: PATIENCE_MS });
       if (answer.json?.code !== 'overloaded' || Date.now() > until) return answer;
       await delay(Number(answer.headers['retry-after']) * 1000 * (0.5 + Math.random()));
     }
