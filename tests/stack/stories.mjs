@@ -10,7 +10,7 @@ const GATEWAYS = 3;
 const SCALE_WAIT_MS = 60_000;
 
 export const clientsWanted = Number(process.env.STACK_CLIENTS || 2_000);
-export const roomsWanted = Math.max(10, Math.round(clientsWanted / 20));
+export const roomsWanted = Math.max(10, Math.round(clientsWanted / 200) * 10);
 export const messagesWanted = Number(process.env.STACK_RATE || 200);
 
 const used = (list) => list.filter(({ sockets }) => sockets > 0).length;
