@@ -11,6 +11,8 @@ const WEIGHTS = {
   stop_broker: 4,
   stop_database: 4,
   stop_master: 2,
+  reload_gateway: 6,
+  term_worker: 4,
   cut_clients: 14,
   pause_slow: 6,
   bus_cut: 9,
@@ -123,6 +125,22 @@ export class Chaos {
 
   async stop_master() {
     await this.suspend('stop_master', 'master', this.random.pick(this.stack.gateways).pid);
+  }
+
+  // New workers take over while all else goes wrong; if they cannot, the old ones stay.
+  async reload_gateway() {
+    const gateway = this.random.pick(this.stack.gateways);
+    this.note('reload_gateway', `SIGHUP to gateway ${gateway.pid}`);
+    gateway.kill('SIGHUP');
+  }
+
+  async term_worker() {
+    const gateway = this.random.below(this.stack.gateways.length);
+    const pids = this.workers(gateway);
+    if (pids.length === 0) return;
+    const pid = this.random.pick(pids);
+    this.note('term_worker', `SIGTERM to worker ${pid} of gateway ${gateway}`);
+    process.kill(pid, 'SIGTERM');
   }
 
   async cut_clients() {
