@@ -84,7 +84,7 @@ TOOL_PROGRAMS := $(addprefix $(B)/tests/,$(TOOLS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
-.PHONY: all bin web run install clean help bootstrap
+.PHONY: all bin web man run install clean help bootstrap
 .PHONY: test test-monitoring bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
@@ -249,9 +249,23 @@ run: ## install what is missing, build, and run the whole chat in the foreground
 	+@$(AGAIN) all
 	@exec sh deploy/run.sh $(B)/bin
 
-install: all ## install into DESTDIR/PREFIX: the programs and the assets
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/banter
+# The lists in them come from the programs.
+MAN_PAGES := $(patsubst man/%.in,$(B)/man/%,$(wildcard man/*.in))
+man: $(MAN_PAGES) ## the man pages: build/VARIANT/man
+
+$(B)/man/%: man/%.in man/make.sh $(PROGRAMS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  MAN   $@")
+	$(Q)sh man/make.sh $(B)/bin $< > $@
+
+SHARE := $(DESTDIR)$(PREFIX)/share
+install: all man ## install into DESTDIR/PREFIX: programs, assets, man pages, bash completion
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/banter $(SHARE)/man/man1 $(SHARE)/man/man8
+	install -d $(SHARE)/bash-completion/completions
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(filter %.1,$(MAN_PAGES)) $(SHARE)/man/man1/
+	install -m 644 $(filter %.8,$(MAN_PAGES)) $(SHARE)/man/man8/
+	install -m 644 deploy/completion/banterctl.bash $(SHARE)/bash-completion/completions/banterctl
 	$(if $(wildcard web/package.json),rm -rf $(DESTDIR)$(PREFIX)/share/banter/assets)
 	$(if $(wildcard web/package.json),cp -R build/assets $(DESTDIR)$(PREFIX)/share/banter/assets)
 

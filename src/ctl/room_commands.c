@@ -50,16 +50,19 @@ static enum ctl_status list(struct ctl *ctl)
     struct table *table;
     const char *search = ctl_option(ctl, "search");
     struct span text = {(const uint8_t *)search, search != NULL ? strlen(search) : 0};
-    struct db *db = ctl_db(ctl);
+    struct db *db;
     uint64_t after;
     uint64_t limit;
     enum err err;
 
-    if (db == NULL || !ctl_option_number(ctl, "after", 0, INT64_MAX, 0, &after) ||
+    if (!ctl_option_number(ctl, "after", 0, INT64_MAX, 0, &after) ||
         !ctl_option_number(ctl, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT, &limit))
         return CTL_USAGE;
     if (!utf8_valid(text.data, text.len))
         return ctl_fail(CTL_USAGE, "--search must be UTF-8.");
+    db = ctl_db(ctl);
+    if (db == NULL)
+        return CTL_USAGE;
     table = table_create(list_columns, ARRAY_LEN(list_columns));
     err = store_admin_rooms(db, text, after, limit, add_room, table);
     if (err != ERR_NONE) {

@@ -118,14 +118,12 @@ static enum ctl_status create(struct ctl *ctl)
     const char *email = ctl->args[1];
     char password[PASSWORD_BYTES_MAX + 1];
     char text[PASSWORD_HASH_SIZE];
-    struct db *db = ctl_db(ctl);
+    struct db *db;
     const char *fault;
     uint64_t id = 0;
     bool made;
     enum err err;
 
-    if (db == NULL)
-        return CTL_USAGE;
     if (!utf8_valid(name, strlen(name)) || !utf8_valid(email, strlen(email)))
         return ctl_fail(CTL_USAGE, "name and address must be UTF-8.");
     fault = account_username_fault(word(name));
@@ -133,7 +131,7 @@ static enum ctl_status create(struct ctl *ctl)
         fault = account_email_fault(word(email));
     if (fault != NULL)
         return ctl_fail(CTL_USAGE, "%s", fault);
-    if (!get_password(ctl, password, &made))
+    if (!get_password(ctl, password, &made) || (db = ctl_db(ctl)) == NULL)
         return CTL_USAGE;
     if (!hash(ctl, password, made, text))
         return CTL_FAILED;
@@ -298,16 +296,19 @@ static enum ctl_status list(struct ctl *ctl)
 {
     struct table *table;
     const char *search = ctl_option(ctl, "search");
-    struct db *db = ctl_db(ctl);
+    struct db *db;
     uint64_t after;
     uint64_t limit;
     enum err err;
 
-    if (db == NULL || !ctl_option_number(ctl, "after", 0, INT64_MAX, 0, &after) ||
+    if (!ctl_option_number(ctl, "after", 0, INT64_MAX, 0, &after) ||
         !ctl_option_number(ctl, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT, &limit))
         return CTL_USAGE;
     if (search != NULL && !utf8_valid(search, strlen(search)))
         return ctl_fail(CTL_USAGE, "--search must be UTF-8.");
+    db = ctl_db(ctl);
+    if (db == NULL)
+        return CTL_USAGE;
     table = table_create(list_columns, ARRAY_LEN(list_columns));
     err = store_admin_users(db, search != NULL ? word(search) : (struct span){NULL, 0}, after,
                             limit, add_user, table);

@@ -21,8 +21,8 @@ const OWNERS = [
   { header: /^openssl\//, library: 'libcrypto', files: /^common\/digest\./ },
   { header: /^libscrypt\.h$/, library: 'libscrypt', files: /^common\/password\w*\./ },
   { header: /^jansson\.h$/, library: 'jansson', files: /^common\/\w*json\w*\./ },
-  { header: /^event2\/(http|http_struct|keyvalq_struct)\.h$/, library: 'evhttp', files: /^(common\/admin|gateway\/(http|request|ws_upgrade|takeover|event_stream|worker)\w*)\./ },
-  { header: /^event2\//, library: 'libevent', files: /^(common\/(loop|pool|admin)|gateway\/(loop|http|request|ws_|takeover|worker|master|admin)\w*|broker\/\w*loop\w*)\./ },
+  { header: /^event2\/(http|http_struct|keyvalq_struct)\.h$/, library: 'evhttp', files: /^(common\/admin(_client)?|gateway\/(http|request|ws_upgrade|takeover|event_stream|worker)\w*)\./ },
+  { header: /^event2\//, library: 'libevent', files: /^(common\/(loop|pool|admin|admin_client)|gateway\/(loop|http|request|ws_|takeover|worker|master|admin)\w*|broker\/\w*loop\w*)\./ },
 ];
 
 // Pure modules take bytes and give values: no sockets, no clock of their own, no log.
