@@ -168,6 +168,11 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(filter-out %/main.o,$(call objects,gateway)) 
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
 
+$(B)/bench/load/load: $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/load/*.c)) $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
+
 # The floors that the simulation plays itself are in its own files.
 $(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubst %,$(B)/obj/%.o,$(call test_needs,sim/test_schedules))
 	@mkdir -p $(@D)
@@ -180,7 +185,7 @@ $(FUZZ_PROGRAMS):
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
 # Measured by make bench-guard only, and built with the tests so that it stays true.
-BENCH_PROGRAMS := $(B)/bench/guard/hot_paths
+BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/load/load
 
 unit-programs: $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(SIM_PROGRAM) $(BENCH_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)

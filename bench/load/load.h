@@ -1,0 +1,129 @@
+/*
+ * load.h: the parts of the load generator (main.c says what it does).
+ *
+ * One thread, one epoll: it shares a core with nobody, and its own cost per delivery must stay far
+ * below the server's. Times are CLOCK_MONOTONIC in nanoseconds.
+ */
+#ifndef BANTER_BENCH_LOAD_H
+#define BANTER_BENCH_LOAD_H
+
+#include "common/base.h"
+
+#include <stdio.h>
+
+/* ---- histogram.c: latencies without losing the tail -------------------------------------------*/
+
+/* Log-linear: 64 cells for each power of two, so that a value is kept to 1.6 %. */
+#define HISTOGRAM_CELLS (64 * 40)
+
+struct histogram {
+    uint64_t count;
+    uint64_t max;
+    uint64_t cells[HISTOGRAM_CELLS];
+};
+
+void histogram_add(struct histogram *histogram, uint64_t value);
+/* The value below which this part (0 to 1) of all lies; 0 when there are none. */
+uint64_t histogram_quantile(const struct histogram *histogram, double part);
+
+/* ---- protocol.c: how a server wants to be spoken to -------------------------------------------*/
+
+/*
+ * Every message that is sent carries, somewhere in its text, @SENDER:NUMBER:NANOSECONDS: and
+ * filler. So what a server wraps around it does not matter when it comes back.
+ */
+struct mark {
+    uint32_t sender; /* in its room */
+    uint32_t number; /* 0, 1, 2 … of this sender */
+    uint64_t sent_ns;
+};
+
+enum reaction {
+    REACT_NONE,
+    REACT_READY,    /* the subscription stands */
+    REACT_ACK,      /* an earlier message is committed, or whatever this server means by it */
+    REACT_DELIVERY, /* *mark_out is filled */
+    REACT_REPLY,    /* send protocol->reply back */
+    REACT_ERROR,
+};
+
+struct protocol {
+    const char *name;
+    const char *greeting; /* sent after the handshake; %u is the room; NULL for none */
+    const char *prefix;   /* around a message's text */
+    const char *suffix;   /* %u:%u: sender and number, for servers that acknowledge by a name */
+    bool ready_at_once;   /* with the handshake */
+    bool acknowledges;
+};
+
+const struct protocol *protocol_find(const char *name);
+/* What a text frame from the server is. */
+enum reaction protocol_read(const struct protocol *protocol, const uint8_t *data, size_t len,
+                            struct mark *mark_out);
+/* The answer that the last reaction asked for. */
+const char *protocol_reply(const struct protocol *protocol, const uint8_t *data, size_t len,
+                           uint32_t room);
+
+/* ---- plan.c: who connects where ---------------------------------------------------------------*/
+
+struct plan_line {
+    uint32_t room;
+    bool sends;
+    char *path;
+};
+
+struct plan {
+    struct plan_line *lines;
+    size_t count;
+    uint32_t rooms; /* the highest room + 1 */
+};
+
+/* Lines of "ROOM s|- PATH". Ends the program with a sentence if the file is none. */
+void plan_read(struct plan *plan, const char *path);
+
+/* ---- proc.c: what the server's processes use --------------------------------------------------*/
+
+struct watched {
+    char name[32];
+    int pid;
+    uint64_t cpu_ns;
+};
+
+/* "NAME:PID,NAME:PID" into watched; the number of them. */
+size_t watched_parse(const char *text, struct watched *watched, size_t max);
+/* CPU time of all threads (schedstat), and the proportional share of memory (smaps_rollup). */
+uint64_t proc_cpu_ns(int pid);
+uint64_t proc_pss_bytes(int pid);
+
+/* ---- client.c: connections --------------------------------------------------------------------*/
+
+struct options {
+    const struct protocol *protocol;
+    const char *host;
+    uint16_t port;
+    unsigned addresses;  /* local ones: 127.0.0.1, 127.0.0.2 … */
+    unsigned connecting; /* handshakes at a time */
+    size_t text_bytes;
+    uint32_t outstanding; /* closed loop: messages of a sender that are under way; 0: open loop */
+    double rate;          /* open loop: messages a second and room */
+    double warm_up_s, measure_s, settle_s;
+    struct watched watched[16];
+    size_t watched_count;
+};
+
+struct results {
+    uint64_t connected, refused;
+    double connect_s;
+    uint64_t sent, acknowledged, deliveries, bytes;
+    uint64_t lost, repeated, reordered, errors, closed;
+    uint64_t reads;
+    struct histogram delivery, ack;
+};
+
+uint64_t now_ns(void);
+void clients_open(const struct options *options, const struct plan *plan, struct results *results);
+/* Runs warm-up and measurement, then waits until everything that was sent has come. */
+void clients_run(void (*on_begin)(void), void (*on_end)(void));
+void clients_check(void);
+
+#endif

@@ -1,0 +1,68 @@
+// Banter as it is deployed, in small: MariaDB, one broker, one gateway with one worker. Accounts,
+// sessions, rooms and members are written into the database at once, since logging thousands in
+// would only measure scrypt.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { startStack } from '../../tests/system/lib/stack.mjs';
+
+const PIECE = 5000;
+
+const hex = (text) => createHash('sha256').update(text).digest('hex');
+
+// As the gateway makes them: 64 hexadecimal digits.
+const token = (user) => hex(`user ${user}`);
+
+async function insert(database, table, columns, rows) {
+  for (let from = 0; from < rows.length; from += PIECE) {
+    const values = rows.slice(from, from + PIECE).map((row) => `(${row.join(',')})`);
+    await database.query(`INSERT INTO ${table} (${columns}) VALUES ${values.join(',')}`);
+  }
+}
+
+// rooms: [{ members, senders }]; gives the plan's lines.
+export async function seed(database, rooms) {
+  const now = Date.now() * 1000;
+  const users = [];
+  const sessions = [];
+  const roomRows = [];
+  const members = [];
+  const plan = [];
+  let user = 1000;
+  rooms.forEach(({ members: count, senders }, index) => {
+    const room = 1000 + index;
+    roomRows.push([room, `'bench ${room}'`, user + 1, count, `UNHEX('${hex(`room ${room}`).slice(0, 32)}')`, now]);
+    for (let i = 0; i < count; i += 1) {
+      user += 1;
+      users.push([user, `'bench${user}'`, now]);
+      sessions.push([`UNHEX('${createHash('sha256').update(token(user)).digest('hex')}')`, user, now, now + 86400e6]);
+      members.push([room, user, i + 1]);
+      plan.push(`${index} ${i < senders ? 's' : '-'} /ws/chat/${room}?token=${token(user)}&since=0`);
+    }
+  });
+  await insert(database, 'users', 'id, username, created_at_us', users);
+  await insert(database, 'sessions', 'token_hash, user_id, created_at_us, expires_at_us', sessions);
+  await insert(database, 'rooms', 'id, name, creator_id, member_count, create_key, created_at_us', roomRows);
+  await insert(database, 'room_members', 'room_id, user_id, joined_seq', members);
+  return plan;
+}
+
+const pin = (pid, core) => execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
+
+// The worker has a core of its own; everything else shares the load's.
+export async function start({ rooms, workerCore = 0, restCore = 1, env = {} }) {
+  const stack = await startStack({ workers: 1, env: { BANTER_LOG_LEVEL: 'warn', ...env } });
+  const plan = await seed(stack.database, rooms);
+  const worker = stack.workers()[0];
+  pin(stack.brokers[0].pid, restCore);
+  pin(stack.database.pid, restCore);
+  pin(worker, workerCore);
+  return {
+    name: 'banter',
+    stack,
+    protocol: 'banter',
+    address: `127.0.0.1:${stack.port}`,
+    plan,
+    processes: { worker, broker: stack.brokers[0].pid, mariadb: stack.database.pid },
+    stop: () => stack.stop(),
+  };
+}
