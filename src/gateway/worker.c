@@ -291,14 +291,9 @@ int worker_run(const struct inherit *inherit)
 {
     struct worker *worker = mem_alloc(sizeof(*worker));
     char name[32];
-    char error[160];
-    char quoted[256];
 
     snprintf(name, sizeof(name), "gateway.w%u", inherit->index);
     log_name(name);
-    /* Its generation's, which the master itself takes on only when all of it serves. */
-    if (!log_set(inherit->settings->log_level, inherit->settings->log_format, error, sizeof(error)))
-        log_error("worker.log", "reason=%s", log_quote(error, quoted, sizeof(quoted)));
     metrics_use(inherit->metrics, strchr(name, '.') + 1);
     init(worker, inherit);
     atomic_store(&worker->status->phase, WORKER_SERVING);
