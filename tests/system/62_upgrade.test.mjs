@@ -44,7 +44,9 @@ describe('SIGUSR2', () => {
   it('under load: every message once, no connection refused, and once more after that', async () => {
     const adminPort = await freePort(2);
     const env = { drain_ms: 1_000, admin_listen: `127.0.0.1:${adminPort}` };
-    await withStack({ workers: 2, env, gatewayFile: link().file }, async (stack) => {
+    // The second port's sockets go over, too.
+    const gatewayEnv = { proxy_listen: `127.0.0.1:${await freePort()}`, trusted_proxies: '127.0.0.1' };
+    await withStack({ workers: 2, env, gatewayEnv, gatewayFile: link().file }, async (stack) => {
       const { owner, room, members } = await makeRoom(new Api(stack.url), 3);
       const url = stack.url;
       const followers = members.map((member) => new Follower(url, room.id, member.token));
@@ -72,6 +74,10 @@ describe('SIGUSR2', () => {
         const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`, { headers: { connection: 'close' } })).text();
         return /^banter_workers 2$/m.test(text);
       });
+      const proxied = new Prober(Number(gatewayEnv.proxy_listen.split(':')[1]), { everyMs: 20, connectOnly: true });
+      await poll('connections to the second port', () => proxied.asked > 5 || proxied.faults.length > 0);
+      await proxied.stop();
+      assert.deepEqual(proxied.faults, []);
       // SIGHUP works in a successor as in any master.
       third.kill('SIGHUP');
       await poll('a reload', () => third.output().includes('event=master.reloaded'));

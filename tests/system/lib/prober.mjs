@@ -5,13 +5,13 @@ import net from 'node:net';
 import { delay } from './wait.mjs';
 
 export class Prober {
-  constructor(port, { everyMs = 5 } = {}) {
+  constructor(port, { everyMs = 5, connectOnly = false } = {}) {
     this.port = port;
     this.everyMs = everyMs;
     this.asked = 0;
     this.faults = [];
     this.stopped = false;
-    this.running = Promise.all([this.askAll(), this.connectAll()]);
+    this.running = Promise.all([connectOnly || this.askAll(), this.connectAll()]);
   }
 
   ask() {
