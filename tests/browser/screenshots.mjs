@@ -1,7 +1,7 @@
 // A picture of every state, width and theme of the web client and the API pages: make screenshots
 //
 //   SCREENSHOTS=folder    where they go (build/screenshots)
-//   ONLY=text             the states whose name has that text
+//   ONLY=text,text        the states whose name has one of those
 import fs from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../system/lib/env.mjs';
@@ -18,12 +18,14 @@ const SIZES = [
 
 const browser = await launchBrowser();
 const stack = await startStack({ workers: 2 });
-const { me, others, rooms } = await castAndRooms(stack);
+const { cast, me, others, rooms } = await castAndRooms(stack);
 let taken = 0;
+
+const NAMES = process.env.ONLY ? process.env.ONLY.split(',') : [''];
 
 // One state: a fresh browser, brought to it by arrange(person), then a picture in each size and theme.
 async function state(name, arrange, { signedIn = true, hash = '', tidy = async () => {} } = {}) {
-  if (!name.includes(process.env.ONLY ?? '')) return;
+  if (!NAMES.some((text) => name.includes(text))) return;
   for (const colorScheme of ['light', 'dark']) {
     for (const viewport of SIZES) {
       const person = await Person.arrive(browser, stack.url, {
@@ -68,12 +70,15 @@ await state('04-rooms', ({ page }) => page.getByText('Lighthouse').waitFor());
 await state('05-conversation', talking, room(rooms.lighthouse));
 await state('06-unread-and-typing', async (person, { width }) => {
   await talking(person);
-  if (width > 768) await person.page.locator('.room-unread').first().waitFor();
+  // On a new device everything begins as read: the rooms are to be heard first.
+  await person.page.waitForTimeout(1000);
+  for (const text of ['Soup!', 'Now.']) {
+    await cast[3].api.post(`/api/chat/rooms/${rooms.kitchen}/messages`, { text });
+  }
+  if (width >= 768) await person.page.locator('.room-unread').first().waitFor();
   await others[0].writes(rooms.lighthouse);
   await person.page.getByText('is writing').waitFor();
-}, {
-  ...room(rooms.lighthouse),
-});
+}, room(rooms.lighthouse));
 await state('07-sending-failed', async (person) => {
   await person.page.routeWebSocket(/\/ws\/chat/, (ws) => {
     const server = ws.connectToServer();
