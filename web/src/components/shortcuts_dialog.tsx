@@ -13,7 +13,10 @@ export function ShortcutsDialog() {
       aria-labelledby="shortcuts-title"
       onClose={() => (areShortcutsShown.value = false)}
     >
-      <h2 id="shortcuts-title">Keyboard</h2>
+      {/* Else the focus, and with it the view, would begin at the button below. */}
+      <h2 id="shortcuts-title" tabIndex={-1} autofocus>
+        Keyboard
+      </h2>
       <dl class="shortcuts">
         {shortcutList.map(({ keys, what }) => (
           <div key={`${keys}${what}`}>
