@@ -35,7 +35,7 @@ const ODD = [
   [1, 28, 'Mixed: the sign said «السلام عليكم» and then 123 in Latin digits.'],
   [2, 21, '👩‍🚀🏳️‍🌈👍🏽'],
   [3, 15, 'Lines\nof\n    a poem, indented\nand done.'],
-  [0, 12, '一二三四五六七八九十、燈台守の日誌、今日も海は静かでした。'],
+  [0, 12, 'Греет самовар, δεν βιάζομαι, og været er godt: så gjør vi ferdig loggen.'],
   [4, 9, 'A price of 5 < 7 and 9 > 3, said "so" & meant it.'],
 ];
 
