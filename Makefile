@@ -34,7 +34,7 @@ Q := $(if $(V),,@)
 PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto
 # Not there yet on a fresh machine, where only "make bootstrap" (and run, test) make sense.
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
-PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lscrypt
+PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lscrypt -lcrypt
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual \

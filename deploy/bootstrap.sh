@@ -33,6 +33,7 @@ look() {
   need libmariadb-dev library libmariadb
   need libssl-dev library libcrypto
   need libscrypt-dev file /usr/include/libscrypt.h
+  need libcrypt-dev file /usr/include/crypt.h
   need libcmocka-dev library cmocka
   need mariadb-server-core command mariadb-install-db
   need mariadb-client-core command mariadb
@@ -51,6 +52,7 @@ look() {
     need shellcheck command shellcheck
     need valgrind command valgrind
     need prometheus command promtool
+    need mariadb-backup command mariadb-backup
   fi
   if [ "$1" = --stack ]; then
     need docker.io command dockerd

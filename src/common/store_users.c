@@ -108,6 +108,14 @@ enum err store_user_find(struct db *db, struct span username, struct store_user 
     return ERR_NONE;
 }
 
+enum err store_user_renew_hash(struct db *db, uint64_t user_id, const char *old_hash,
+                               const char *new_hash)
+{
+    return RUN_IDEMPOTENT(db,
+                          "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?",
+                          db_text(new_hash), db_u64(user_id), db_text(old_hash));
+}
+
 static enum err try_delete(struct db *db, uint64_t user_id)
 {
     enum err err = db_begin(db);

@@ -13,7 +13,7 @@
 struct store_user {
     uint64_t id;
     char username[USERNAME_BYTES_MAX + 1];
-    char password_hash[PASSWORD_HASH_SIZE]; /* libscrypt's salted text form */
+    char password_hash[PASSWORD_HASH_SIZE]; /* as password.h has them; "": it cannot log in */
     bool disabled;                          /* it may not log in */
 };
 
@@ -24,6 +24,9 @@ enum err store_user_create(struct db *db, struct span username, struct span emai
 /* The account with this name, in any letter case, or ERR_NO_ROW. */
 enum err store_user_find(struct db *db, struct span username,
                          struct store_user *user_out) ATTR_MUSTCHECK;
+/* The account's password has another hash; nothing if it is no longer the old one. */
+enum err store_user_renew_hash(struct db *db, uint64_t user_id, const char *old_hash,
+                               const char *new_hash) ATTR_MUSTCHECK;
 /* Erases name, e-mail address and password, and deletes the sessions; one transaction. The caller
  * then has the memberships ended (COMMAND_EXPEL); the broker ends what it missed. */
 enum err store_user_delete(struct db *db, uint64_t user_id) ATTR_MUSTCHECK;

@@ -3,6 +3,7 @@
  */
 #include "common/account_rules.h"
 #include "common/event_json.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/password.h"
@@ -22,6 +23,7 @@ struct credentials {
     char hash[PASSWORD_HASH_SIZE];
     bool known;
     bool right;
+    bool renewed; /* hash is to replace the user's */
     char token[TOKEN_TEXT_BYTES + 1];
 };
 
@@ -168,6 +170,21 @@ static void check_password(struct request *request, struct db *db ATTR_UNUSED)
     given->right =
         password_check((const char *)given->password.data,
                        given->known ? given->user.password_hash : NULL, scrypt_cost(request));
+    /* An imported account's: this is the one moment in which its password is known. */
+    given->renewed =
+        given->right && password_is_bcrypt(given->user.password_hash) &&
+        password_hash((const char *)given->password.data, scrypt_cost(request), given->hash);
+}
+
+/* A login does not fail for it: the next one does it again. */
+static void renew_hash(struct request *request, struct db *db)
+{
+    const struct credentials *given = request->state;
+    enum err err =
+        store_user_renew_hash(db, given->user.id, given->user.password_hash, given->hash);
+
+    if (err == ERR_NONE)
+        log_info("account.hash_renewed", "user=%llu", (unsigned long long)given->user.id);
 }
 
 static void insert_session(struct request *request, struct db *db)
@@ -175,6 +192,8 @@ static void insert_session(struct request *request, struct db *db)
     struct credentials *given = request->state;
     uint8_t secret[TOKEN_BYTES];
 
+    if (given->renewed)
+        renew_hash(request, db);
     digest_random(secret, sizeof(secret));
     digest_hex(secret, sizeof(secret), given->token);
     mem_wipe(secret, sizeof(secret));
