@@ -89,13 +89,18 @@ integration_suite() {
 # number NAME FILE: the figure of a "# NAME 12" line of node's TAP summary, the last one.
 number() { sed -n "s/^# $1 \([0-9]*\)\$/\1/p" "$2" | tail -n 1; }
 
+# parallel N: how node runs so many files at once; Node 18 has no such option.
+parallel() { node --help | grep -q -e --test-concurrency && echo "--test-concurrency=$1"; }
+
 system_suite() {
   set --
   for source in tests/system/*.test.mjs; do
     if wanted "$source"; then set -- "$@" "$source"; fi
   done
   [ $# -gt 0 ] || return
-  node --test --test-reporter=spec --test-reporter-destination=stdout \
+  # Each story has a stack of its own and mostly waits: two at once.
+  # shellcheck disable=SC2046 # none: no word
+  node $(parallel 2) --test --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
   status=$?
   good=$(number pass "$work/tap")
@@ -122,11 +127,8 @@ client_suite() {
     if wanted "$source"; then set -- "$@" "$source"; fi
   done
   [ $# -gt 0 ] || return
-  parallel=--test-concurrency=3
-  # Node 18 has no such option.
-  node --help | grep -q -e --test-concurrency || parallel=
-  # shellcheck disable=SC2086 # empty: no word
-  node $parallel --test --test-reporter=spec --test-reporter-destination=stdout \
+  # shellcheck disable=SC2046 # none: no word
+  node $(parallel 3) --test --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
   status=$?
   good=$(number pass "$work/tap")
