@@ -402,11 +402,12 @@ enum settings_result settings_load(struct settings *settings, enum settings_prog
 
 /* ---- explaining ---- */
 
-/* "mysql://user:***@host/name": a password ends at the first @, since one inside is written %40. */
+/* "mysql://user:***@host/name". A password ends at the first @, since one inside is written %40;
+ * who has forgotten that shall not find its rest in the output, so all is hidden up to the last. */
 static char *hide_password(const char *url)
 {
     const char *begin = strstr(url, "://");
-    const char *end = begin != NULL ? strchr(begin, '@') : NULL;
+    const char *end = begin != NULL ? strrchr(begin, '@') : NULL;
     const char *colon = end != NULL ? memchr(begin + 3, ':', (size_t)(end - begin - 3)) : NULL;
 
     if (colon == NULL)

@@ -90,6 +90,10 @@ describe('banterctl check-config', () => {
       assert.ok(!(secret.stdout + secret.stderr).includes('hush'));
       assert.match(secret.stdout, /BANTER_DATABASE_URL +mysql:\/\/me:\*\*\*@127\.0\.0\.1:1\/x +environment/);
       assert.match(secret.stdout, /database +failed/);
+      const raw = await ctl(stack, ['check-config', 'broker'], {
+        env: { BANTER_DATABASE_URL: 'mysql://me:a@hush@127.0.0.1:1/x' },
+      });
+      assert.ok(!(raw.stdout + raw.stderr).includes('hush'), 'an @ that nobody has encoded');
       const bad = await ctl(stack, ['check-config', 'gateway', '--workers=many']);
       assert.equal(bad.code, 2);
       assert.match(bad.stderr, /--workers=many: "many" is not usable/);
