@@ -46,10 +46,13 @@ static void on_hup(void *context)
     sd_notify_reloading();
     if (settings_reload(&fresh, SETTINGS_BROKER, control->source.argc, control->source.argv, error,
                         sizeof(error))) {
+        char *log_level = mem_strdup(fresh.log_level);
+
         take(control, &fresh);
         settings_fini(&fresh);
         control->reload(control->context);
-        log_info("broker.reloaded", "log_level=%s", control->source.settings->log_level);
+        log_info("broker.reloaded", "log_level=%s", log_level);
+        mem_free(log_level);
     } else {
         log_error("broker.reload_failed", "reason=%s note=\"everything stays as it was\"",
                   log_quote(error, quoted, sizeof(quoted)));
