@@ -342,11 +342,11 @@ static void on_event(evutil_socket_t fd ATTR_UNUSED, short what, void *arg)
 
 static void count_sent(struct ws_set *set)
 {
+    metrics_set(METRIC_WS_QUEUE_BYTES, set->queue_bytes); /* it falls without sends, too */
     if (set->send_calls == 0)
         return;
     metrics_add(METRIC_WS_SEND_CALLS, set->send_calls);
     metrics_add(METRIC_WS_BYTES_SENT, set->bytes_sent);
-    metrics_set(METRIC_WS_QUEUE_BYTES, set->queue_bytes);
     set->send_calls = set->bytes_sent = 0;
 }
 
