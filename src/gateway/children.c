@@ -66,7 +66,6 @@ static void leave_master(struct master *master, const struct inherit *inherit)
         close(master->successor_pipe);
     if (master->predecessor_pipe >= 0)
         close(master->predecessor_pipe);
-    signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
     /* The signals stay blocked until the child has its handlers: one that is told to stop while it
@@ -137,8 +136,13 @@ size_t children_spawn(struct master *master, const struct generation *generation
     atomic_store(&status->phase, WORKER_STARTING);
     atomic_store(&status->ready, false);
     atomic_store(&status->order, WORKER_SERVE);
-    master->children[place] =
-        (struct child){.is_admin = is_admin, .index = index, .started_ms = clock_mono_ms()};
+    /* Somebody else serves at its socket until it is ready, and if it never is. */
+    atomic_store(&status->waits, generation != master->now || master->predecessor_pipe >= 0);
+    master->children[place] = (struct child){.is_admin = is_admin,
+                                             .index = index,
+                                             .started_ms = clock_mono_ms(),
+                                             .notice_ms = generation->settings.drain_notice_ms,
+                                             .drain_ms = generation->settings.drain_ms};
     pid = fork();
     if (pid == 0)
         become_child(master, generation, place);
@@ -152,12 +156,11 @@ size_t children_spawn(struct master *master, const struct generation *generation
 
 /* ---- orders ---- */
 
-static uint64_t drain_time(const struct master *master, enum worker_order order)
+static uint64_t drain_time(const struct child *child, enum worker_order order)
 {
-    const struct settings *settings = &master->now->settings;
-    uint64_t notice_ms = order == WORKER_LEAVE ? settings->drain_notice_ms : 0;
+    uint64_t notice_ms = order == WORKER_LEAVE ? child->notice_ms : 0;
 
-    return (order == WORKER_END_NOW ? 0 : notice_ms + settings->drain_ms) + KILL_GRACE_MS;
+    return (order == WORKER_END_NOW ? 0 : notice_ms + child->drain_ms) + KILL_GRACE_MS;
 }
 
 void children_order(struct master *master, size_t place, enum worker_order order)
@@ -168,9 +171,14 @@ void children_order(struct master *master, size_t place, enum worker_order order
     if (child->pid == 0 || (child->leaving && order != WORKER_END_NOW))
         return;
     child->leaving = true;
-    child->kill_at_ms = clock_mono_ms() + drain_time(master, order);
+    child->kill_at_ms = clock_mono_ms() + drain_time(child, order);
     atomic_store(&master->status[place].order, order);
     kill(child->pid, SIGTERM);
+}
+
+void children_let_accept(struct master *master, size_t place)
+{
+    atomic_store(&master->status[place].waits, false);
 }
 
 void children_end_admin(struct master *master, bool restart)
@@ -226,6 +234,12 @@ static void on_died(struct seat *seat, const struct child *child, int status)
              (unsigned long long)(seat != NULL ? seat->respawn_at_ms - now : 0));
 }
 
+/* Somebody has sent SIGTERM to a worker of ours. */
+static void log_replace(unsigned index)
+{
+    log_info("master.replace", "child=w%u reason=\"it was told to stop\"", index);
+}
+
 static void on_gone(struct master *master, size_t place, int status)
 {
     struct child child = master->children[place];
@@ -243,6 +257,10 @@ static void on_gone(struct master *master, size_t place, int status)
             master->exit_status = 1;
         if (!good)
             log_warn("master.drain_cut", "pid=%d status=%d", (int)child.pid, status);
+    } else if (good && seat != NULL && !child.is_admin &&
+               atomic_load(&master->status[place].phase) == WORKER_DRAINING) {
+        log_replace(child.index); /* it had so little to do that nobody saw it drain */
+        vacate(seat, 0);
     } else {
         on_died(seat, &child, status);
     }
@@ -293,17 +311,19 @@ static void watch_loop(struct master *master, size_t place, uint64_t passed_ms)
     kill_child(child);
 }
 
-/* Somebody has sent SIGTERM to a worker of ours: its sockets need another one at once. */
+/* The sockets of one that was told to stop need another one at once. */
 static void replace_who_leaves(struct master *master)
 {
     for (size_t i = 0; i < master->now->workers; i++) {
         size_t place = master->now->seats[i].place;
+        struct child *child;
 
         if (place == NO_PLACE || atomic_load(&master->status[place].phase) != WORKER_DRAINING)
             continue;
-        log_info("master.replace", "child=w%zu reason=\"it was told to stop\"", i);
-        master->children[place].leaving = true;
-        master->children[place].kill_at_ms = clock_mono_ms() + drain_time(master, WORKER_RETIRE);
+        log_replace((unsigned)i);
+        child = &master->children[place];
+        child->leaving = true;
+        child->kill_at_ms = clock_mono_ms() + drain_time(child, WORKER_RETIRE);
         vacate(&master->now->seats[i], 0);
     }
 }

@@ -22,6 +22,7 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct http_server {
     struct port ports[PORTS_MAX]; /* the second without an evhttp if there is none */
     struct networks trusted;      /* TRUSTED_PROXIES */
     struct log_limit proxy_limit;
+    bool accepts;
     char id_prefix[17]; /* of request ids; random, so that no other worker makes the same */
     uint64_t ids;
     size_t busy;
@@ -309,6 +311,7 @@ static void open_port(struct http_server *server, struct port *port, int fd, boo
     CHECK(port->bound != NULL);
     port->listener = evhttp_bound_socket_get_listener(port->bound);
     http_pause_watch(server->pause, port->listener);
+    evconnlistener_disable(port->listener); /* until http_server_accept() */
 }
 
 struct http_server *http_server_create(struct services *services, const struct inherit *inherit)
@@ -334,6 +337,16 @@ struct http_server *http_server_create(struct services *services, const struct i
             "balancers\"",
             services->settings->proxy_listen);
     return server;
+}
+
+void http_server_accept(struct http_server *server)
+{
+    if (server->accepts)
+        return;
+    server->accepts = true;
+    for (size_t i = 0; i < PORTS_MAX; i++)
+        if (server->ports[i].bound != NULL)
+            evconnlistener_enable(server->ports[i].listener);
 }
 
 void http_server_stop_listening(struct http_server *server)

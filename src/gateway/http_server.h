@@ -11,8 +11,10 @@
 struct http_server;
 
 /* Serves the listening sockets, which become the server's. On the second, if there is one, the
- * PROXY protocol is spoken. */
+ * PROXY protocol is spoken. Nobody is accepted before http_server_accept(). */
 struct http_server *http_server_create(struct services *services, const struct inherit *inherit);
+/* Accepts from now on; later calls do nothing. */
+void http_server_accept(struct http_server *server);
 /* Accepts no more; what was begun goes on. The listening sockets stay open in the master. */
 void http_server_stop_listening(struct http_server *server);
 /* Requests that were not answered yet. */

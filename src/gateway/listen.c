@@ -112,7 +112,8 @@ bool listen_set_grow(struct listen_set *set, const char *address, size_t count, 
     return good;
 }
 
-bool listen_set_use(const struct listen_set *set, size_t count)
+/* New connections go to the first count sockets, however many there are. */
+static bool attach(const struct listen_set *set, size_t count)
 {
     /* Random number modulo count: the kernel numbers the sockets in the order of their listen(). */
     struct sock_filter code[] = {
@@ -121,13 +122,24 @@ bool listen_set_use(const struct listen_set *set, size_t count)
         {BPF_RET | BPF_A, 0, 0, 0},
     };
     const struct sock_fprog program = {ARRAY_LEN(code), code};
+
+    return setsockopt(set->fds[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+                      sizeof(program)) == 0;
+}
+
+bool listen_set_hold(const struct listen_set *set, size_t count)
+{
+    return set->count == 0 || attach(set, count);
+}
+
+bool listen_set_use(const struct listen_set *set, size_t count)
+{
     int none = 0;
 
     if (set->count == 0)
         return true;
     if (count < set->count)
-        return setsockopt(set->fds[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-                          sizeof(program)) == 0;
+        return attach(set, count);
     return setsockopt(set->fds[0], SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof(none)) == 0 ||
            errno == ENOENT; /* nothing was attached */
 }

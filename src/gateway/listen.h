@@ -30,6 +30,12 @@ bool listen_set_grow(struct listen_set *set, const char *address, size_t count, 
  * kernel does not let us.
  */
 bool listen_set_use(const struct listen_set *set, size_t count) ATTR_MUSTCHECK;
+/*
+ * The same for what comes: before a set that is served grows, also by the program that SIGUSR2
+ * starts. New sockets then get no connection until listen_set_use(), so that nobody waits in the
+ * queue of one that is never served, should the growth come to nothing.
+ */
+bool listen_set_hold(const struct listen_set *set, size_t count) ATTR_MUSTCHECK;
 /* Whether nobody listens at the address. */
 bool listen_is_free(const char *address, char *error, size_t error_size);
 /* Closes those of this process. */

@@ -108,12 +108,21 @@ static void open_sockets(struct master *master)
     if (settings->proxy_listen[0] != '\0' &&
         !listen_set_grow(&master->proxy, settings->proxy_listen, workers, error, sizeof(error)))
         fatal("%s. BANTER_PROXY_LISTEN chooses another address.", error);
+}
+
+/* A predecessor may have had more workers, or fewer. */
+static void use_sockets(const struct master *master)
+{
+    size_t workers = master->now->workers;
+
     if (!listen_set_use(&master->listen, workers) || !listen_set_use(&master->proxy, workers))
         log_warn("master.sockets", "note=\"more sockets than workers\"");
 }
 
 static void block_signals(struct master *master)
 {
+    /* Who reads our log, or waits for us to be ready, may be gone: that is no reason to end. */
+    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&master->signals);
     sigaddset(&master->signals, SIGTERM);
     sigaddset(&master->signals, SIGINT);
@@ -146,8 +155,10 @@ static void init(struct master *master, struct settings *settings, int argc, cha
 
 void master_tell(const struct master *master, const char *state)
 {
-    if (master->succeeded)
-        return; /* the new master speaks now */
+    /* The one that serves speaks: a manager that believes every process of the service
+     * (NotifyAccess=all) would take the STOPPING=1 of a failed successor for ours. */
+    if (master->succeeded || master->predecessor_pipe >= 0)
+        return;
     if (master->stopping)
         sd_notify_send("%sSTATUS=%zu workers drain", state, children_alive(master, true));
     else
@@ -166,6 +177,7 @@ static void look_for_ready(struct master *master, uint64_t now)
         master->serving = true;
         log_info("master.serving", "workers=%zu ms=%llu", master->now->workers,
                  (unsigned long long)(now - master->began_ms));
+        use_sockets(master);
         upgrade_done(master);
         master_tell(master, "READY=1\n");
     } else if (upgrading && now - master->began_ms >= READY_WAIT_MS) {

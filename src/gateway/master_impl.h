@@ -35,6 +35,8 @@ struct child {
     bool leaving;   /* it drains, and nobody is to replace it */
     bool restarts;  /* it was told to end, and is to be started again at once */
     uint64_t started_ms;
+    uint64_t notice_ms; /* how long its drain may take, by the settings that it was forked with */
+    uint64_t drain_ms;
     uint64_t kill_at_ms; /* 0: not */
     uint64_t turns;      /* as they were seen last, */
     uint64_t silent_ms;  /* and for how long, in time that the master itself was awake */
@@ -110,6 +112,8 @@ size_t children_spawn(struct master *master, const struct generation *generation
                       unsigned index);
 /* Tells a worker to go; within what its drain may take, it does or is killed. */
 void children_order(struct master *master, size_t place, enum worker_order order);
+/* A worker that has waited to be ready accepts from now on, ready or not. */
+void children_let_accept(struct master *master, size_t place);
 /* Ends the admin process; the seat starts another if restart. */
 void children_end_admin(struct master *master, bool restart);
 /* Buries those that ended. */

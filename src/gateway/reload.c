@@ -5,7 +5,9 @@
 #include "common/sd_notify.h"
 #include "gateway/master_impl.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /* What belongs to sockets that are open. */
 static const char *const fixed[] = {"LISTEN", "PROXY_LISTEN", "ADMIN_LISTEN"};
@@ -39,10 +41,16 @@ static struct generation *read_again(struct master *master, char *error, size_t 
     return next;
 }
 
+/* Those that are new get no connections before take_over(), so that giving up loses none. */
 static bool enough_sockets(struct master *master, size_t workers, char *error, size_t error_size)
 {
     const struct settings *settings = &master->now->settings;
 
+    if (!listen_set_hold(&master->listen, master->now->workers) ||
+        !listen_set_hold(&master->proxy, master->now->workers)) {
+        snprintf(error, error_size, "new sockets cannot be held back: %s", strerror(errno));
+        return false;
+    }
     if (!listen_set_grow(&master->listen, settings->listen, workers, error, error_size))
         return false;
     return settings->proxy_listen[0] == '\0' ||
@@ -71,7 +79,7 @@ void reload_begin(struct master *master)
         return; /* it is done when that is over */
     sd_notify_reloading();
     master->next = read_again(master, error, sizeof(error));
-    if (master->next != NULL &&
+    if (master->next != NULL && master->next->workers > master->listen.count &&
         !enough_sockets(master, master->next->workers, error, sizeof(error)))
         generation_destroy(&master->next);
     if (master->next == NULL) {
@@ -119,6 +127,8 @@ static void take_over(struct master *master)
                  "setting=WORKERS note=\"some connections are not accepted until then\"");
     master->now = master->next;
     master->next = NULL;
+    for (size_t i = 0; i < master->now->workers; i++)
+        children_let_accept(master, master->now->seats[i].place);
     for (size_t i = 0; i < old->workers; i++)
         if (old->seats[i].place != NO_PLACE)
             children_order(master, old->seats[i].place, WORKER_RETIRE);
@@ -133,8 +143,12 @@ static void take_over(struct master *master)
 
 void reload_step(struct master *master, uint64_t now)
 {
+    if (master->stopping) {
+        generation_destroy(&master->next); /* its workers were told to go, too */
+        return;
+    }
     if (master->next == NULL) {
-        if (master->reload_again && master->serving && !master->stopping)
+        if (master->reload_again && master->serving)
             reload_begin(master);
         return;
     }

@@ -63,6 +63,10 @@ void upgrade_begin(struct master *master)
 
     if (why == NULL && pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         why = strerror(errno);
+    /* The new program may have more workers; if it fails, then nobody came to their sockets. */
+    if (why == NULL && (!listen_set_hold(&master->listen, master->now->workers) ||
+                        !listen_set_hold(&master->proxy, master->now->workers)))
+        log_warn("master.sockets", "note=\"new ones cannot be held back\"");
     if (why != NULL) {
         log_warn("master.upgrade_refused", "reason=\"%s\"", why);
         return;

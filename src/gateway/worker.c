@@ -151,11 +151,13 @@ static void on_turn_end(void *context)
     struct worker *worker = context;
     const struct services *services = &worker->services;
 
+    bool ready = services->database_ok && services->link != NULL && bus_link_ready(services->link);
+
+    /* Before the master hears of it and lets those go that accept at the same socket. */
+    if (ready || !atomic_load(&worker->status->waits))
+        http_server_accept(worker->http);
     atomic_fetch_add_explicit(&worker->status->turns, 1, memory_order_relaxed);
-    atomic_store_explicit(&worker->status->ready,
-                          services->database_ok && services->link != NULL &&
-                              bus_link_ready(services->link),
-                          memory_order_relaxed);
+    atomic_store_explicit(&worker->status->ready, ready, memory_order_relaxed);
 }
 
 static void on_stop_signal(void *context)
@@ -256,6 +258,8 @@ static void init(struct worker *worker, const struct inherit *inherit)
     loop_timer_start_periodic(worker->probe_timer, PROBE_MS);
     on_probe_timer(worker);
     loop_on_turn_end(services->loop, on_turn_end, worker);
+    if (!atomic_load(&worker->status->waits))
+        http_server_accept(worker->http);
 }
 
 /* Sockets first, since they use everything; then what might still call back into requests. */

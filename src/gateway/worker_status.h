@@ -24,6 +24,7 @@ struct worker_status {
     _Alignas(64) _Atomic uint64_t turns; /* of the loop; stands still when the worker is stuck */
     _Atomic int phase;                   /* enum worker_phase */
     _Atomic bool ready;                  /* the database and the broker are there */
+    _Atomic bool waits;                  /* accept nobody until ready, others do; the master's */
     _Atomic int order;                   /* enum worker_order; the master's */
 };
 

@@ -181,19 +181,25 @@ describe('SIGHUP to the gateway', () => {
     });
   });
 
-  it('with a broker that is not there keeps the workers that serve', async () => {
+  it('with a broker that is not there keeps the workers that serve, and nobody meets the others', async () => {
     const config = configFile({ PING_MS: 20_000 });
     await withStack({ workers: 1 }, async (stack) => {
       const port = await freePort();
       const brokers = stack.brokerAddresses.join(',');
-      config.write({ BROKERS: brokers, LISTEN: `127.0.0.1:${port}` });
-      const program = stack.launch('alone', stack.gatewayFile, { BANTER_CONFIG: config.file });
+      config.write({ BROKERS: brokers, LISTEN: `127.0.0.1:${port}`, WORKERS: 1 });
+      const program = stack.launch('alone', stack.gatewayFile, { BANTER_CONFIG: config.file, BANTER_WORKERS: undefined });
       const api = new Api(`http://127.0.0.1:${port}`);
       await poll('it to be ready', async () => (await api.get('/readyz')).status === 200);
-      config.write({ BROKERS: `ipc://${stack.dir}/nobody`, LISTEN: `127.0.0.1:${port}` });
-      await reload(program, 'master.reload_failed');
+      config.write({ BROKERS: `ipc://${stack.dir}/nobody`, LISTEN: `127.0.0.1:${port}`, WORKERS: 3 });
+      const failed = reload(program, 'master.reload_failed');
+      await poll('the new ones', () => count(program, 'worker.ready') === 4);
+      const ready = async () => (await fetch(`http://127.0.0.1:${port}/readyz`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) })).status;
+      for (let i = 0; i < 40; i += 1) assert.equal(await ready(), 200);
+      await failed;
       assert.match(program.output(), /the new workers do not reach the database or the broker/);
-      await poll('the old worker to be alone again', async () => (await api.get('/readyz')).status === 200);
+      await poll('the old worker to be alone again', () => count(program, 'worker.stopped') === 3);
+      // None of these waits at a socket that was opened for the others.
+      for (let i = 0; i < 40; i += 1) assert.equal(await ready(), 200);
       assert.deepEqual(await program.end(), { code: 0, signal: null });
     });
   });

@@ -1,7 +1,8 @@
 // What a service manager sees: sd_notify's messages of gateway and broker, and a worker that is stuck
 // and gets replaced.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { describe, it } from 'node:test';
@@ -122,6 +123,30 @@ describe('sd_notify', () => {
       } finally {
         ear.close();
       }
+    });
+  });
+});
+
+describe('a log that nobody reads any more', () => {
+  it('ends no gateway', async () => {
+    await withStack({ workers: 1 }, async (stack) => {
+      const pipe = path.join(stack.dir, 'unread');
+      execFileSync('mkfifo', [pipe]);
+      const reader = fs.openSync(pipe, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      const port = await freePort();
+      const gateway = stack.launch('alone', '/bin/sh', {
+        BANTER_LISTEN: `127.0.0.1:${port}`, BANTER_BROKERS: stack.brokerAddresses.join(','),
+      }, ['-c', `exec ${stack.gatewayFile} 2>${pipe}`]);
+      const api = new Api(`http://127.0.0.1:${port}`);
+      stack.gateways[1] = gateway;
+      await poll('it to be ready', async () => (await api.get('/readyz').catch(() => null))?.status === 200);
+      const [old] = stack.workers(1);
+      fs.closeSync(reader);
+      gateway.kill('SIGHUP');
+      await poll('a reload', () => gateway.exit || !isAlive(old), { timeoutMs: 20_000 });
+      assert.equal((await api.get('/readyz')).status, 200);
+      assert.deepEqual(await gateway.end(), { code: 0, signal: null });
+      stack.gateways.pop();
     });
   });
 });

@@ -120,6 +120,34 @@ static void test_use(void **unused)
     listen_set_close(&set);
 }
 
+/* Sockets that were opened while the set was held wait for listen_set_use(). */
+static void test_hold(void **unused)
+{
+    char address[32];
+    struct listen_set set = open_one(address);
+    struct listen_set none = {NULL, 0};
+    uint16_t port = port_of(set.fds[0]);
+    int clients[CONNECTIONS];
+
+    (void)unused;
+    assert_true(listen_set_hold(&none, 1));
+    for (int held = 1; held >= 0; held--) {
+        if (held) {
+            assert_true(listen_set_hold(&set, 1));
+            assert_true(listen_set_grow(&set, address, 3, error, sizeof(error)));
+        } else {
+            assert_true(listen_set_use(&set, 3));
+        }
+        connect_many(port, clients);
+        assert_true(accept_all(set.fds[0]) > 0);
+        for (size_t i = 1; i < 3; i++)
+            assert_int_equal(accept_all(set.fds[i]) == 0, held);
+        for (int i = 0; i < CONNECTIONS; i++)
+            close(clients[i]);
+    }
+    listen_set_close(&set);
+}
+
 static void test_inherit(void **unused)
 {
     char address[32];
@@ -187,9 +215,8 @@ static void test_not_inherited(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grow),
-        cmocka_unit_test(test_use),
-        cmocka_unit_test(test_inherit),
+        cmocka_unit_test(test_grow),          cmocka_unit_test(test_use),
+        cmocka_unit_test(test_hold),          cmocka_unit_test(test_inherit),
         cmocka_unit_test(test_not_inherited),
     };
 
