@@ -161,3 +161,30 @@ test('a room of 100,000: opened, scrolled, its beginning, its end, a link into i
 
   await person.leave();
 });
+
+test('a page that cannot be had is said so, once, and comes when one scrolls on', async () => {
+  const room = await roomWith(500);
+  const person = await Person.arrive(browser, stack.url);
+  let asked = 0;
+  const pages = /messages\?.*before=/;
+  await person.page.route(pages, (route) => {
+    asked += 1;
+    return route.fulfill({ status: 503, json: { success: false, code: 'database_unavailable', message: 'x', data: null } });
+  });
+  await person.useSession(ada, `#/rooms/${room}`);
+  await person.connected();
+  await person.page.locator('.log').hover();
+  await person.page.mouse.wheel(0, -20_000);
+  await person.page.getByText('The server cannot reach its database.').waitFor();
+  // Whatever is drawn anew meanwhile asks for nothing.
+  const before = asked;
+  await grace.api.post(`/api/chat/rooms/${room}/messages`, { text: 'meanwhile' });
+  await person.page.getByRole('button', { name: 'New messages' }).waitFor();
+  assert.equal(asked, before);
+  assert.ok(asked <= 5, `${asked} requests`);
+  await person.page.unroute(pages);
+  await person.page.mouse.wheel(0, 50);
+  await person.page.locator('[data-id="400"]').waitFor({ state: 'attached' });
+  assert.equal(await person.page.getByText('The server cannot reach its database.').count(), 0);
+  await person.leave();
+});

@@ -85,7 +85,8 @@ export function MessageList({ room }: { room: OpenRoom }) {
       pane.hold(log.events, at)
       kept.restore()
     }
-    extend()
+    // What failed is tried again when the reader scrolls on, not by itself.
+    if (history.trouble.peek() === null) extend()
   })
 
   useEffect(() => {

@@ -53,7 +53,8 @@ export class Desk {
   /** Hears all rooms that are one's own; one that is being opened is heard once it is loaded. */
   hearAll(roomIds: number[]): void {
     for (const id of roomIds) {
-      if (!this.opened.has(id) && this.client.room(id).state === 'idle') this.client.room(id).subscribe()
+      const room = this.client.room(id)
+      if (room.state === 'idle' && !this.opened.get(id)?.isBegun) room.subscribe()
     }
   }
 
@@ -66,8 +67,7 @@ export class Desk {
   private happened(event: LogEvent): void {
     const isMessage = event.type === 'new_message'
     this.headIs(event.room_id, event.id, isMessage)
-    const isOwn =
-      isMessage && isMe({ id: event.sender_id, username: event.sender_username })
+    const isOwn = isMessage && isMe({ id: event.sender_id, username: event.sender_username })
     if (isOwn) this.unread.read(event.room_id)
   }
 

@@ -36,6 +36,8 @@ export class OpenRoom {
   readonly sent = signal(0)
   /** What was read when one came here last: a line is drawn under it. null: all. */
   readUpTo: number | null = null
+  /** It was on the screen, and is heard from the end of what was loaded then. */
+  isBegun = false
 
   /** Mutable, like the log; who shows them reads the version. */
   readonly outboxVersion = signal(0)
@@ -49,7 +51,6 @@ export class OpenRoom {
   private readonly unlisten: (() => void)[]
   private readonly givingUp = new Map<string, AbortController>()
   private disposed = false
-  private isBegun = false
 
   constructor(
     readonly id: number,
