@@ -16,7 +16,7 @@ function MemberLine({ member, isOwner }: { member: Member; isOwner: boolean }) {
   return (
     <li class={`member member-${words(member.online).replace(' ', '-')}`}>
       <span class="member-dot" aria-hidden="true" />
-      <span class={`member-name hue-${member.id % 8}`} dir="auto">
+      <span class={`member-name hue-${member.id % 8}${member.online ? ' present' : ''}`} dir="auto">
         {member.username}
       </span>
       {about && <span class="member-about">{about}</span>}
