@@ -157,19 +157,24 @@ static void sweep_sessions(struct db *db, uint64_t now_us)
 }
 
 enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
-                              uint64_t user_id, uint64_t ttl_s)
+                              uint64_t user_id, const char *password_hash, uint64_t ttl_s)
 {
     uint64_t now_us = clock_wall_us();
     enum err err;
 
     sweep_sessions(db, now_us);
-    /* A token is 256 random bits: a row that is there already is this one, from a first try. */
+    /* A token is 256 random bits: a row that is there already is this one, from a first try. The
+     * lock waits for who changes the account at this moment: at READ COMMITTED the statement would
+     * see it as it was, and insert what the other has just deleted. */
     err = RUN_IDEMPOTENT(db,
                          "INSERT INTO sessions (token_hash, user_id, created_at_us, expires_at_us) "
-                         "VALUES (?, ?, ?, ?) ON DUPLICATE KEY UPDATE user_id = user_id",
-                         from_token(token_hash), db_u64(user_id), db_u64(now_us),
-                         db_u64(now_us + ttl_s * US_PER_S));
-    return err;
+                         "SELECT ?, u.id, ?, ? FROM users u WHERE u.id = ? "
+                         "AND u.password_hash = ? AND u.disabled_at_us IS NULL "
+                         "AND u.deleted_at_us IS NULL LOCK IN SHARE MODE "
+                         "ON DUPLICATE KEY UPDATE user_id = sessions.user_id",
+                         from_token(token_hash), db_u64(now_us), db_u64(now_us + ttl_s * US_PER_S),
+                         db_u64(user_id), db_text(password_hash));
+    return err == ERR_NONE && db_affected(db) == 0 ? ERR_NO_ROW : err;
 }
 
 void store_session_read(struct db *db, struct store_session *session_out)

@@ -37,9 +37,12 @@ struct store_session {
     char username[USERNAME_BYTES_MAX + 1];
 };
 
-/* Also clears away a few sessions that have expired. */
+/* For who has shown the password of this hash. ERR_NO_ROW if it is not the account's any more, or
+ * the account is disabled or gone: checking a password takes long enough for that. Also clears away
+ * a few sessions that have expired. */
 enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
-                              uint64_t user_id, uint64_t ttl_s) ATTR_MUSTCHECK;
+                              uint64_t user_id, const char *password_hash,
+                              uint64_t ttl_s) ATTR_MUSTCHECK;
 /* ERR_NO_ROW for one that is unknown or expired, or whose user is gone or disabled. */
 enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                             struct store_session *session_out) ATTR_MUSTCHECK;

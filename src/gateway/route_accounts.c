@@ -199,6 +199,7 @@ static void insert_session(struct request *request, struct db *db)
     mem_wipe(secret, sizeof(secret));
     digest_sha256(given->token, TOKEN_TEXT_BYTES, request->token_hash);
     request->err = store_session_create(db, request->token_hash, given->user.id,
+                                        given->user.password_hash,
                                         request->services->settings->session_ttl_s);
 }
 
@@ -206,6 +207,11 @@ static void on_session(struct request *request)
 {
     struct credentials *given = request->state;
 
+    if (request->err == ERR_NO_ROW) {
+        /* While the password was checked it was changed, or the account disabled or deleted. */
+        metrics_add(METRIC_LOGINS_REFUSED, 1);
+        request->err = ERR_INVALID_CREDENTIALS;
+    }
     if (request->err != ERR_NONE) {
         refuse(request, request->err);
         return;

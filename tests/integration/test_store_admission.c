@@ -33,7 +33,8 @@ static int make_schema(void **state)
     db = database_connect(url);
     database_script(
         db, "SET max_recursive_iterations = 10000;"
-            "INSERT INTO users (id, username, created_at_us) VALUES (1, 'Anna', 1), (2, 'Bert', 1);"
+            "INSERT INTO users (id, username, password_hash, created_at_us) "
+            "VALUES (1, 'Anna', 'hash', 1), (2, 'Bert', 'hash', 1);"
             "INSERT INTO rooms (id, name, creator_id, member_count, create_key, created_at_us, "
             "removed_at_us) VALUES (5, 'a', 1, 1, 'a', 1, NULL), (6, 'b', 1, 1, 'b', 1, 9), "
             "(7, 'c', 1, 1, 'c', 1, NULL);"
@@ -43,8 +44,8 @@ static int make_schema(void **state)
             "WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < 5000) "
             "SELECT 5, seq, 1, 1, 1, UNHEX(LPAD(HEX(seq), 32, '0')) FROM n");
     assert_int_equal(database_number(db, "SELECT COUNT(*) FROM events"), EVENTS);
-    assert_int_equal(store_session_create(db, annas, ANNA, 600), ERR_NONE);
-    assert_int_equal(store_session_create(db, berts, BERT, 600), ERR_NONE);
+    assert_int_equal(store_session_create(db, annas, ANNA, "hash", 600), ERR_NONE);
+    assert_int_equal(store_session_create(db, berts, BERT, "hash", 600), ERR_NONE);
     *state = db;
     return 0;
 }
