@@ -6,7 +6,9 @@
 static bool has_control_character(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] < 0x20 || text.data[i] == 0x7f)
+        if (text.data[i] < 0x20 || text.data[i] == 0x7f ||
+            /* U+0080 to U+009F: terminals take them for commands, too */
+            (text.data[i] == 0xc2 && i + 1 < text.len && text.data[i + 1] < 0xa0))
             return true;
     return false;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Far more than all settings with comments. */
 #define CONFIG_BYTES_MAX (256 * 1024)
@@ -340,6 +341,23 @@ static enum settings_result load_flag(struct settings_load *load, int argc, char
     return set_value(load, row, value, SETTINGS_LAYER_FLAG, argument) ? SETTINGS_RUN : SETTINGS_BAD;
 }
 
+/* Such a URL names an absolute path, with what means something in a URL written as %xx. */
+static char *own_database_url(const char *run_dir)
+{
+    struct strbuf url = STRBUF_EMPTY;
+    char *here = run_dir[0] != '/' ? getcwd(NULL, 0) : NULL;
+    size_t dot = strncmp(run_dir, "./", 2) == 0 ? 2 : 0;
+    char *dir = here != NULL ? mem_printf("%s/%s", here, run_dir + dot) : mem_strdup(run_dir);
+
+    strbuf_add_str(&url, "mysql://banter@/banter?socket=");
+    for (const char *at = dir; *at != '\0'; at++)
+        strbuf_printf(&url, strchr("%?#&", *at) != NULL ? "%%%02x" : "%c", (unsigned char)*at);
+    strbuf_add_str(&url, "/mariadb/mariadb.sock");
+    mem_free(dir);
+    free(here);
+    return strbuf_take(&url);
+}
+
 static void fill_in(struct settings_load *load)
 {
     struct settings *settings = load->settings;
@@ -348,8 +366,7 @@ static void fill_in(struct settings_load *load)
     if (settings->database_url[0] == '\0') {
         load->layers[SETTINGS_ROW_database_url] = SETTINGS_LAYER_DEFAULT;
         mem_free(settings->database_url);
-        settings->database_url =
-            mem_printf("mysql://banter@/banter?socket=%s/mariadb/mariadb.sock", dir);
+        settings->database_url = own_database_url(dir);
     }
     if (settings->brokers[0] == '\0') {
         mem_free(settings->brokers);

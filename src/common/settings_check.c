@@ -109,10 +109,8 @@ bool settings_check(struct settings_load *load)
                    "tcp://host:port or ipc:///path is needed");
     if (strncmp(settings->database_url, "mysql://", 8) != 0)
         return bad(load, "DATABASE_URL", NULL, "mysql://user:password@host:port/name is needed");
-    if (load->layers[SETTINGS_ROW_database_url] != SETTINGS_LAYER_DEFAULT) {
-        if (!db_url_parse(settings->database_url, &url, error, sizeof(error)))
-            return bad(load, "DATABASE_URL", NULL, error);
-        db_url_fini(&url);
-    }
+    if (!db_url_parse(settings->database_url, &url, error, sizeof(error)))
+        return bad(load, "DATABASE_URL", NULL, error);
+    db_url_fini(&url);
     return check_brokers(load, settings->brokers) && check_bus(load);
 }

@@ -76,6 +76,19 @@ static bool take_pair(const char *path, const char *name, struct bus_key_pair *p
     return bus_key_pair_read(path, pair, error, sizeof(error)) || complain(path, error);
 }
 
+/* Of a file that may be from a pair that was there before, or cut short. */
+static bool holds_key(const char *path, const char *key)
+{
+    FILE *file = fopen(path, "re");
+    char text[BUS_KEY_SIZE + 2] = "";
+    size_t len = file != NULL ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+    if (file != NULL)
+        fclose(file);
+    return len >= BUS_KEY_CHARS && strncmp(text, key, BUS_KEY_CHARS) == 0 &&
+           strspn(text + BUS_KEY_CHARS, "\r\n") == len - BUS_KEY_CHARS;
+}
+
 static bool publish(const char *path, const char *key)
 {
     struct strbuf text = STRBUF_EMPTY;
@@ -84,8 +97,22 @@ static bool publish(const char *path, const char *key)
     strbuf_printf(&text, "%s\n", key);
     if (access(path, F_OK) != 0)
         good = write_file(path, 0644, false, &text);
+    else if (!holds_key(path, key))
+        good = complain(path, "is not the public key of the .key file beside it: remove it and run "
+                              "this again");
     strbuf_fini(&text);
     return good;
+}
+
+/* Whether what is added would go on with the last line, as after an editor that ends none. */
+static bool ends_within_a_line(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    bool within = file != NULL && fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n';
+
+    if (file != NULL)
+        fclose(file);
+    return within;
 }
 
 static bool allow(const char *path, const struct made *made)
@@ -98,6 +125,8 @@ static bool allow(const char *path, const struct made *made)
     if (access(path, F_OK) == 0) {
         if (!bus_key_list_read(path, &list, error, sizeof(error)))
             return complain(path, error);
+        if (ends_within_a_line(path))
+            strbuf_add_char(&text, '\n');
     } else {
         strbuf_add_str(&text, "# Who may connect to the brokers: a public key and a name on each "
                               "line. SIGHUP reads it again.\n");

@@ -64,7 +64,11 @@ static void show_event(void *context, const struct log_event *event)
         return;
     tail->left -= tail->left != UINT64_MAX;
     if (tail->ctl->json) {
-        event_json_write(event, &line);
+        struct strbuf json = STRBUF_EMPTY;
+
+        event_json_write(event, &json);
+        table_add_safe_json(&line, (struct span){(const uint8_t *)json.data, json.len});
+        strbuf_fini(&json);
     } else {
         clock_format_iso(event->created_at_us, iso);
         strbuf_printf(&line, "%.10s %.8s  #%llu  ", iso, iso + 11, (unsigned long long)event->seq);

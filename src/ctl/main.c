@@ -35,7 +35,7 @@ static enum ctl_status run_loaded(struct ctl *ctl)
     db_thread_fini();
     db_library_fini();
     /* A full disk, a pipe that nobody reads: what was printed did not arrive. */
-    if (fflush(stdout) != 0 && status == CTL_DONE)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_DONE)
         status = CTL_FAILED;
     return status;
 }

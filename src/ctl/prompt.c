@@ -1,6 +1,7 @@
 #include "ctl/prompt.h"
 
 #include "common/mem.h"
+#include "ctl/stop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,11 +59,12 @@ static bool read_hidden(const char *what, char *out)
     fflush(stderr);
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return false;
+    stop_on_signals(); /* Ctrl-C must not leave a terminal without echo */
     hidden = before;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) != 0)
         return false;
-    good = read_line(out, PASSWORD_BYTES_MAX + 1);
+    good = read_line(out, PASSWORD_BYTES_MAX + 1) && !stop_requested();
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fputc('\n', stderr);
     return good;
@@ -81,7 +83,7 @@ bool prompt_password(bool from_stdin, char out[PASSWORD_BYTES_MAX + 1])
         return false;
     }
     if (!read_hidden("Password: ", out) || !read_hidden("Once more: ", again)) {
-        ctl_complain("a password of 1 to %d bytes is needed.", PASSWORD_BYTES_MAX);
+        ctl_complain(stop_requested() ? "not done." : "a password of 1 to 1,024 bytes is needed.");
         return false;
     }
     good = strcmp(out, again) == 0;

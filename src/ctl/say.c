@@ -1,17 +1,33 @@
 /*
  * What every command may use of ctl.h: sentences, and the connection.
  */
+#include "common/check.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* A line; names in it are what somebody chose. */
+static void write_line(FILE *file, const char *format, va_list arguments)
+{
+    struct strbuf safe = STRBUF_EMPTY;
+    char *text = NULL;
+    int len = vasprintf(&text, format, arguments);
+
+    CHECK(len >= 0); /* out of memory */
+    table_add_safe(&safe, (struct span){(const uint8_t *)text, (size_t)len});
+    fprintf(file, "%s\n", strbuf_str(&safe));
+    strbuf_fini(&safe);
+    free(text);
+}
 
 static void complain(const char *format, va_list arguments)
 {
     fflush(stdout);
     fputs("banterctl: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    write_line(stderr, format, arguments);
 }
 
 void ctl_complain(const char *format, ...)
@@ -52,9 +68,8 @@ void ctl_say(const struct ctl *ctl, const char *format, ...)
     if (ctl->json || ctl->quiet)
         return;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    write_line(stdout, format, arguments);
     va_end(arguments);
-    putchar('\n');
 }
 
 struct db *ctl_db(struct ctl *ctl)

@@ -13,7 +13,8 @@ static void on_signal(int number)
 
 void stop_on_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    /* Whoever asks twice is not kept waiting by a server that does not answer. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL); /* without SA_RESTART: a wait ends */

@@ -81,7 +81,8 @@ static bool harmful(uint32_t character)
 {
     return character < 0x20 || (character >= 0x7f && character < 0xa0) ||
            (character >= 0x2028 && character <= 0x202e) ||
-           (character >= 0x2066 && character <= 0x2069);
+           (character >= 0x2066 && character <= 0x2069) || character == 0x061c ||
+           character == 0x200e || character == 0x200f;
 }
 
 void table_add_safe(struct strbuf *out, struct span text)
@@ -102,6 +103,21 @@ void table_add_safe(struct strbuf *out, struct span text)
     }
 }
 
+void table_add_safe_json(struct strbuf *out, struct span json)
+{
+    for (size_t i = 0; i < json.len;) {
+        uint32_t character;
+        size_t len = decode(json.data + i, json.len - i, &character);
+
+        /* What is below comes as an escape already, or is between the lines. */
+        if (character >= 0x7f && harmful(character))
+            strbuf_printf(out, "\\u%04x", (unsigned)character);
+        else
+            strbuf_add(out, json.data + i, len);
+        i += len;
+    }
+}
+
 /* ---- cells ------------------------------------------------------------------------------------*/
 
 static void add_cell(struct table *table, char *text, char *json, bool right)
@@ -117,13 +133,16 @@ static void add_cell(struct table *table, char *text, char *json, bool right)
 void table_text(struct table *table, struct span text)
 {
     struct strbuf safe = STRBUF_EMPTY;
+    struct strbuf plain = STRBUF_EMPTY;
     struct strbuf json = STRBUF_EMPTY;
 
     if (text.data == NULL)
         strbuf_add_char(&safe, '-');
     else
         table_add_safe(&safe, text);
-    json_write_string(&json, text);
+    json_write_string(&plain, text);
+    table_add_safe_json(&json, (struct span){(const uint8_t *)plain.data, plain.len});
+    strbuf_fini(&plain);
     add_cell(table, strbuf_take(&safe), strbuf_take(&json), false);
 }
 

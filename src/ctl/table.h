@@ -43,6 +43,8 @@ void table_write_record(const struct table *table, struct strbuf *out);
 /* Text as a terminal may show it: control characters, which might be a terminal's commands, become
  * \xNN (and \n, \t). */
 void table_add_safe(struct strbuf *out, struct span text);
+/* The same for JSON: what of it is not an escape yet becomes \uNNNN, which reads as it did. */
+void table_add_safe_json(struct strbuf *out, struct span json);
 /* Columns of a terminal that the text takes; the locale decides which characters are wide. */
 size_t table_width(struct span text);
 

@@ -146,6 +146,17 @@ describe('an encrypted bus', () => {
     assert.ok(!again.stdout.includes(/secret = (.*)/.exec(before)[1]), 'no secret is shown');
     const wrong = await run(binary('banterctl'), ['keys', keys.dir, '../x']);
     assert.equal(wrong.code, 1);
+    // A list whose last line somebody's editor did not end: a key is not added to that line's name.
+    fs.writeFileSync(keys.list, keys.read('gateways.allow').trimEnd());
+    assert.equal((await run(binary('banterctl'), ['keys', keys.dir, 'newer'])).code, 0);
+    assert.ok(keys.read('gateways.allow').split('\n').includes(`${keys.read('newer.pub').trim()} newer`));
+    // A .pub file of a pair that is gone, or that was cut short, is not passed on as if it were good.
+    for (const text of [keys.read('new.pub'), '']) {
+      fs.writeFileSync(keys.path('newer.pub'), text);
+      const stale = await run(binary('banterctl'), ['keys', keys.dir, 'newer']);
+      assert.equal(stale.code, 1);
+      assert.match(stale.stderr, /newer\.pub is not the public key of the \.key file/);
+    }
   });
 });
 

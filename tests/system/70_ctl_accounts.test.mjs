@@ -38,6 +38,17 @@ describe('banterctl: accounts', () => {
       assert.match(bot.lines[0].password, /^[A-Za-z0-9+/]{20}$/);
       await api.login({ username: 'bot', password: bot.lines[0].password });
 
+      // A name cannot command the operator's terminal; neither C1, as there are no such names any more,
+      // nor the marks that turn the direction of what follows.
+      assert.equal((await ctl(stack, ['user', 'create', 'a\u009b2J', 'a@b', '--generate'])).code, 2);
+      await api.post('/api/register', { username: 'a\u202ecba', email: 'rtl@example.org', password: 'secret pw' });
+      const turned = await ctl(stack, ['session', 'revoke', 'a\u202ecba', '--all']);
+      assert.equal(turned.stdout, '0 sessions of a\\u202ecba have ended.\n');
+      const json = await ctl(stack, ['user', 'show', 'a\u202ecba', '--json']);
+      assert.match(json.stdout, /"username":"a\\u202ecba"/);
+      assert.equal((await ctl(stack, ['user', 'show', 'nobody\u009b'])).stderr, 'banterctl: there is no user "nobody\\x9b".\n');
+      assertError(await api.post('/api/register', { username: 'a\u0085', email: 'c1@example.org', password: 'p' }), 422, 'validation_failed');
+
       const shown = (await ctl(stack, ['user', 'show', name, '--json'])).lines[0];
       assert.deepEqual(
         { ...shown, created_at: TIME.test(shown.created_at) },

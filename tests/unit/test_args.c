@@ -1,4 +1,4 @@
-// needs: ctl/args ctl/say common/db common/db_stmt common/db_error common/db_url common/errors common/mem common/strbuf common/clock common/log common/check common/digest common/metrics common/utf8
+// needs: ctl/args ctl/say ctl/table common/event_json common/db common/db_stmt common/db_error common/db_url common/errors common/mem common/strbuf common/clock common/log common/check common/digest common/metrics common/utf8
 #include "ctl/args.h"
 
 #include <setjmp.h>

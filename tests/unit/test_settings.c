@@ -2,6 +2,7 @@
 /* settings: where a value comes from, which one wins, and what is said of one that does not do. */
 #include "common/settings.h"
 
+#include "common/db_url.h"
 #include "common/mem.h"
 
 #include <setjmp.h>
@@ -33,8 +34,6 @@ static void test_defaults(void **unused)
         assert_string_equal(o.settings.run_dir, "./var");
         assert_string_equal(o.settings.log_level, "info");
         assert_string_equal(o.settings.assets_dir, "");
-        assert_string_equal(o.settings.database_url,
-                            "mysql://banter@/banter?socket=./var/mariadb/mariadb.sock");
         assert_string_equal(o.settings.brokers, "ipc://./var/broker");
         assert_string_equal(o.settings.broker_listen, "ipc://./var/broker");
         assert_true(o.settings.workers == 0);
@@ -415,10 +414,40 @@ static void test_addresses(void **unused)
     }
 }
 
+/* The URL of our own database is one that db_create() takes, wherever RUN_DIR is. */
+static void test_own_database(void **unused)
+{
+    static const char *const dirs[] = {"./var", "/run/b", "a%b&c?d#e"};
+    char *here = getcwd(NULL, 0);
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+        struct db_url url;
+        struct outcome o;
+        char error[128];
+        char *socket = dirs[i][0] == '/' ? mem_printf("%s/mariadb/mariadb.sock", dirs[i])
+                                         : mem_printf("%s/%s/mariadb/mariadb.sock", here,
+                                                      dirs[i] + (dirs[i][0] == '.' ? 2 : 0));
+
+        setenv("BANTER_RUN_DIR", dirs[i], 1);
+        load(&o, SETTINGS_CTL, NULL);
+        assert_int_equal(o.result, SETTINGS_RUN);
+        assert_true(db_url_parse(o.settings.database_url, &url, error, sizeof(error)));
+        assert_string_equal(url.user, "banter");
+        assert_string_equal(url.name, "banter");
+        assert_string_equal(url.socket, socket);
+        db_url_fini(&url);
+        mem_free(socket);
+        settings_fini(&o.settings);
+    }
+    free(here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, clear, clear),
+        cmocka_unit_test_setup_teardown(test_own_database, clear, clear),
         cmocka_unit_test_setup_teardown(test_bounds, clear, clear),
         cmocka_unit_test_setup_teardown(test_refused, clear, clear),
         cmocka_unit_test_setup_teardown(test_environment, clear, clear),

@@ -29,8 +29,8 @@ static const struct {
     {"the variable beside it", "mysql://a:b@c/d", "mysql://v@h/n", NULL, "mysql://v@h/n"},
     {"an empty variable beside it", "mysql://a:b@c/d", "", NULL, "mysql://a:b@c/d"},
     {"a flag beside it", "mysql://a:b@c/d", NULL, "--database-url=mysql://f@h/n", "mysql://f@h/n"},
-    {"an empty variable alone", NULL, "", NULL,
-     "mysql://banter@/banter?socket=./var/mariadb/mariadb.sock"},
+    {"an empty variable alone", NULL, "", "--run-dir=/r",
+     "mysql://banter@/banter?socket=/r/mariadb/mariadb.sock"},
 };
 
 static void test_secret_files(void **unused)

@@ -60,13 +60,29 @@ static void test_record(void **state)
 /* What somebody wrote does not command the operator's terminal. */
 static void test_safe(void **state)
 {
-    static const char evil[] = "a\033[2Jb\n\tc\xc2\x9b\xe2\x80\xae é";
+    static const char evil[] = "a\033[2Jb\n\tc\xc2\x9b\xe2\x80\xae\xe2\x80\x8f é";
     struct strbuf out = STRBUF_EMPTY;
 
     (void)state;
     table_add_safe(&out, (struct span){(const uint8_t *)evil, sizeof(evil) - 1});
-    assert_string_equal(strbuf_str(&out), "a\\x1b[2Jb\\n\\tc\\x9b\\u202e é");
+    assert_string_equal(strbuf_str(&out), "a\\x1b[2Jb\\n\\tc\\x9b\\u202e\\u200f é");
     strbuf_fini(&out);
+}
+
+/* Nor does --json, which a JSON reader does not see. */
+static void test_safe_json(void **state)
+{
+    static const struct table_column one[] = {{"NAME", "name"}};
+    struct table *table = table_create(one, ARRAY_LEN(one));
+    struct strbuf out = STRBUF_EMPTY;
+
+    (void)state;
+    table_str(table, "a\033\x7f\xc2\x9b\xe2\x80\xae\xd8\x9c é\"");
+    table_write_json(table, &out);
+    assert_string_equal(strbuf_str(&out),
+                        "{\"name\":\"a\\u001b\\u007f\\u009b\\u202e\\u061c é\\\"\"}\n");
+    strbuf_fini(&out);
+    table_destroy(&table);
 }
 
 int main(void)
@@ -75,6 +91,7 @@ int main(void)
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_safe),
+        cmocka_unit_test(test_safe_json),
     };
 
     setlocale(LC_CTYPE, "C.UTF-8");
