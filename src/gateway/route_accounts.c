@@ -14,6 +14,9 @@
 
 #include <string.h>
 
+/* A login that the account changes under so often is put off. */
+#define OVERTAKEN_MAX 3
+
 /* The body of register and login; the spans point into the request's JSON. */
 struct credentials {
     struct span username;
@@ -25,6 +28,7 @@ struct credentials {
     bool right;
     bool renewed; /* hash is to replace the user's */
     char token[TOKEN_TEXT_BYTES + 1];
+    unsigned overtaken; /* logins: how often the account changed meanwhile */
 };
 
 /* ---- reading ---- */
@@ -192,26 +196,31 @@ static void insert_session(struct request *request, struct db *db)
     struct credentials *given = request->state;
     uint8_t secret[TOKEN_BYTES];
 
-    if (given->renewed)
-        renew_hash(request, db);
     digest_random(secret, sizeof(secret));
     digest_hex(secret, sizeof(secret), given->token);
     mem_wipe(secret, sizeof(secret));
     digest_sha256(given->token, TOKEN_TEXT_BYTES, request->token_hash);
-    request->err = store_session_create(db, request->token_hash, given->user.id,
-                                        given->user.password_hash,
-                                        request->services->settings->session_ttl_s);
+    request->err =
+        store_session_create(db, request->token_hash, given->user.id, given->user.password_hash,
+                             request->services->settings->session_ttl_s);
+    /* Afterwards: the session is for the hash that was checked. */
+    if (request->err == ERR_NONE && given->renewed)
+        renew_hash(request, db);
 }
 
 static void on_session(struct request *request)
 {
     struct credentials *given = request->state;
 
-    if (request->err == ERR_NO_ROW) {
-        /* While the password was checked it was changed, or the account disabled or deleted. */
-        metrics_add(METRIC_LOGINS_REFUSED, 1);
-        request->err = ERR_INVALID_CREDENTIALS;
+    /* While the password was checked the account changed: it was disabled or deleted, or has
+     * another password, or (another login's renewal) the same one with another hash. Looking again
+     * tells. */
+    if (request->err == ERR_NO_ROW && ++given->overtaken < OVERTAKEN_MAX) {
+        login_start(request);
+        return;
     }
+    if (request->err == ERR_NO_ROW)
+        request->err = ERR_OVERLOADED;
     if (request->err != ERR_NONE) {
         refuse(request, request->err);
         return;
