@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,16 +346,16 @@ static enum settings_result load_flag(struct settings_load *load, int argc, char
 static char *own_database_url(const char *run_dir)
 {
     struct strbuf url = STRBUF_EMPTY;
-    char *here = run_dir[0] != '/' ? getcwd(NULL, 0) : NULL;
+    char here[PATH_MAX] = "";
+    bool relative = run_dir[0] != '/' && getcwd(here, sizeof(here)) != NULL;
     size_t dot = strncmp(run_dir, "./", 2) == 0 ? 2 : 0;
-    char *dir = here != NULL ? mem_printf("%s/%s", here, run_dir + dot) : mem_strdup(run_dir);
+    char *dir = relative ? mem_printf("%s/%s", here, run_dir + dot) : mem_strdup(run_dir);
 
     strbuf_add_str(&url, "mysql://banter@/banter?socket=");
     for (const char *at = dir; *at != '\0'; at++)
         strbuf_printf(&url, strchr("%?#&", *at) != NULL ? "%%%02x" : "%c", (unsigned char)*at);
     strbuf_add_str(&url, "/mariadb/mariadb.sock");
     mem_free(dir);
-    free(here);
     return strbuf_take(&url);
 }
 

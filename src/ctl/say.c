@@ -2,25 +2,31 @@
  * What every command may use of ctl.h: sentences, and the connection.
  */
 #include "common/check.h"
+#include "common/mem.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A line; names in it are what somebody chose. */
 static void write_line(FILE *file, const char *format, va_list arguments)
 {
     struct strbuf safe = STRBUF_EMPTY;
-    char *text = NULL;
-    int len = vasprintf(&text, format, arguments);
+    char *text;
+    int len;
+    va_list again;
 
-    CHECK(len >= 0); /* out of memory */
+    va_copy(again, arguments);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    CHECK(len >= 0);
+    text = mem_alloc((size_t)len + 1);
+    vsnprintf(text, (size_t)len + 1, format, arguments);
     table_add_safe(&safe, (struct span){(const uint8_t *)text, (size_t)len});
     fprintf(file, "%s\n", strbuf_str(&safe));
     strbuf_fini(&safe);
-    free(text);
+    mem_free(text);
 }
 
 static void complain(const char *format, va_list arguments)

@@ -1,9 +1,8 @@
-// needs: common/store_users common/store_admin common/store_rooms common/store_log common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
+// needs: common/store_users common/store_rooms common/store_log common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
 
 /* Every question that the program asks of its tables, against a real server. */
 #include "common/clock.h"
 #include "common/schema.h"
-#include "common/store_admin.h"
 #include "common/store_log.h"
 #include "common/store_rooms.h"
 #include "common/store_users.h"
@@ -244,45 +243,6 @@ static void test_a_deleted_account(void **state)
         1);
     /* Name and address are free again, for a new id. */
     assert_true(add_user(db, "anna") > other_id);
-}
-
-/* A login whose password is being checked while an operator shuts the account, or changes the
- * password: what it proved does not hold any more. */
-static void test_a_login_that_was_overtaken(void **state)
-{
-    struct db *db = *state;
-    uint64_t id = add_user(db, "Anna");
-    struct store_session session;
-    uint8_t token[DIGEST_SHA256_SIZE] = {1};
-
-    assert_int_equal(store_admin_disable(db, id), ERR_NONE);
-    assert_int_equal(store_session_create(db, token, id, HASH, 60), ERR_NO_ROW);
-    assert_int_equal(store_admin_enable(db, id), ERR_NONE);
-    assert_int_equal(store_session_find(db, token, &session), ERR_NO_ROW);
-    assert_int_equal(store_admin_set_password(db, id, "another"), ERR_NONE);
-    assert_int_equal(store_session_create(db, token, id, HASH, 60), ERR_NO_ROW);
-    assert_int_equal(store_session_find(db, token, &session), ERR_NO_ROW);
-    assert_int_equal(store_session_create(db, token, id, "another", 60), ERR_NONE);
-    assert_int_equal(store_session_find(db, token, &session), ERR_NONE);
-}
-
-/* The operator's transaction has deleted the sessions, and is not over: the login must wait for its
- * end instead of going by the row as it was. */
-static void test_a_login_in_the_middle_of_a_change(void **state)
-{
-    struct db *db = *state;
-    uint64_t id = add_user(db, "Anna");
-    struct db *login = database_connect(url);
-    uint8_t token[DIGEST_SHA256_SIZE] = {1};
-
-    assert_int_equal(db_run(login, "SET SESSION innodb_lock_wait_timeout = 0", NULL, 0), ERR_NONE);
-    assert_int_equal(db_begin(db), ERR_NONE);
-    assert_int_equal(DB_RUN(db, "UPDATE users SET disabled_at_us = 1 WHERE id = ?", db_u64(id)),
-                     ERR_NONE);
-    assert_int_equal(store_session_create(login, token, id, HASH, 60), ERR_DB_RETRY);
-    assert_int_equal(db_commit(db), ERR_NONE);
-    assert_int_equal(store_session_create(login, token, id, HASH, 60), ERR_NO_ROW);
-    db_destroy(&login);
 }
 
 /* ---- rooms ------------------------------------------------------------------------------------*/
@@ -604,8 +564,6 @@ int main(void)
         CASE(test_sessions),
         CASE(test_expired_sessions),
         CASE(test_a_deleted_account),
-        CASE(test_a_login_that_was_overtaken),
-        CASE(test_a_login_in_the_middle_of_a_change),
         CASE(test_rooms),
         CASE(test_members),
         CASE(test_members_of_a_page),

@@ -1,7 +1,9 @@
-// needs: common/store_admission common/store_users common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
+// needs: common/store_admission common/store_users common/store_admin common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
 
-/* Who may hear a room, and from where on: one statement, whatever the log's length. */
+/* Who may hear a room, and from where on: one statement, whatever the log's length; and whose login
+ * makes a session. */
 #include "common/schema.h"
+#include "common/store_admin.h"
 #include "common/store_admission.h"
 #include "database.h"
 
@@ -13,6 +15,7 @@
 #define DATABASE   "banter_test_store_admission"
 #define ANNA       1
 #define BERT       2
+#define CARL       3
 #define ROOM       5
 #define REMOVED    6
 #define EMPTY_ROOM 7
@@ -133,6 +136,50 @@ static void test_after_the_session(void **state)
     assert_int_equal(store_admit_session(*state, berts, ROOM, &session, &head), ERR_NO_ROW);
 }
 
+static const char carl[] = "REPLACE INTO users (id, username, password_hash, created_at_us) "
+                           "VALUES (3, 'Carl', 'hash', 1)";
+
+/* A login whose password is being checked while an operator shuts the account, or changes the
+ * password: what it proved does not hold any more. */
+static void test_a_login_that_was_overtaken(void **state)
+{
+    struct db *db = *state;
+    const uint64_t id = CARL;
+    struct store_session session;
+    uint8_t token[DIGEST_SHA256_SIZE] = {1};
+
+    database_script(db, carl);
+    assert_int_equal(store_admin_disable(db, id), ERR_NONE);
+    assert_int_equal(store_session_create(db, token, id, "hash", 60), ERR_NO_ROW);
+    assert_int_equal(store_admin_enable(db, id), ERR_NONE);
+    assert_int_equal(store_session_find(db, token, &session), ERR_NO_ROW);
+    assert_int_equal(store_admin_set_password(db, id, "another"), ERR_NONE);
+    assert_int_equal(store_session_create(db, token, id, "hash", 60), ERR_NO_ROW);
+    assert_int_equal(store_session_find(db, token, &session), ERR_NO_ROW);
+    assert_int_equal(store_session_create(db, token, id, "another", 60), ERR_NONE);
+    assert_int_equal(store_session_find(db, token, &session), ERR_NONE);
+}
+
+/* The operator's transaction has deleted the sessions, and is not over: the login must wait for its
+ * end instead of going by the row as it was. */
+static void test_a_login_in_the_middle_of_a_change(void **state)
+{
+    struct db *db = *state;
+    const uint64_t id = CARL;
+    struct db *login = database_connect(url);
+    uint8_t token[DIGEST_SHA256_SIZE] = {1};
+
+    database_script(db, carl);
+    assert_int_equal(db_run(login, "SET SESSION innodb_lock_wait_timeout = 0", NULL, 0), ERR_NONE);
+    assert_int_equal(db_begin(db), ERR_NONE);
+    assert_int_equal(DB_RUN(db, "UPDATE users SET disabled_at_us = 1 WHERE id = ?", db_u64(id)),
+                     ERR_NONE);
+    assert_int_equal(store_session_create(login, token, id, "hash", 60), ERR_DB_RETRY);
+    assert_int_equal(db_commit(db), ERR_NONE);
+    assert_int_equal(store_session_create(login, token, id, "hash", 60), ERR_NO_ROW);
+    db_destroy(&login);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +188,8 @@ int main(void)
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_a_long_log_costs_nothing),
         cmocka_unit_test(test_after_the_session),
+        cmocka_unit_test(test_a_login_that_was_overtaken),
+        cmocka_unit_test(test_a_login_in_the_middle_of_a_change),
     };
     int failed;
 
