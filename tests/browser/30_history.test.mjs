@@ -157,6 +157,11 @@ test('a room of 100,000: opened, scrolled, its beginning, its end, a link into i
     await person.say('Back to the present');
     await person.hears('Back to the present');
     assert.match(page.url(), new RegExp(`#/rooms/${room}$`));
+    // And again, coming from elsewhere to a room that one has said something in.
+    await page.goto(`${stack.url}/#/`);
+    await page.goto(`${stack.url}/#/rooms/${room}/50002`);
+    await pointed.waitFor();
+    assert.match(page.url(), /50002$/);
   });
 
   await person.leave();

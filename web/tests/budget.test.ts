@@ -24,6 +24,8 @@ test.runIf(isBuilt)('the built client keeps within its budget', () => {
   const ofKind = (list: string[], ending: string) => list.filter((name) => name.endsWith(ending))
   expect(ofKind(first, '.js')).toHaveLength(1)
   expect(ofKind(first, '.css')).toHaveLength(1)
+  // With the page itself, the icon and two fonts: six requests.
+  expect(first).toHaveLength(3)
   expect(total(ofKind(first, '.js'))).toBeLessThan(FIRST_SCRIPT_MAX)
   expect(total(ofKind(names, '.js'))).toBeLessThan(ALL_SCRIPT_MAX)
   expect(total(ofKind(names, '.css'))).toBeLessThan(STYLE_MAX)
