@@ -13,6 +13,9 @@
 /* A connection that was just accepted, or is used again and again, gets its next answer, which says
  * "Connection: close"; only then are idle ones closed from our side. */
 #define IDLE_MS 1000
+/* The kernel gives our socket no new connections, but those whose handshake is under way come to
+ * it, and would wait there for ever. */
+#define LISTEN_MS 500
 /* After the drain time: sends that are not answered by then will not be soon, so their sockets are
  * closed without; */
 #define ANSWERS_MS 2000
@@ -25,6 +28,7 @@ struct drain {
     struct presence_local *presence;
     struct loop_timer *timer;
     uint64_t closing_since_ms; /* 0: not yet */
+    uint64_t listen_ms;        /* so much longer connections are accepted */
     size_t open;               /* sockets that nobody has asked to close */
     size_t quota;              /* of them, for this tick */
 };
@@ -72,9 +76,11 @@ static void close_share(struct drain *drain)
     ws_set_foreach(drain->services->sockets, close_one, drain);
     if (elapsed > drain_ms + ANSWERS_MS)
         ws_set_foreach(drain->services->sockets, close_at_last, NULL);
-    if (elapsed >= MIN(drain_ms, (uint64_t)IDLE_MS))
+    if (elapsed >= drain->listen_ms)
+        http_server_stop_listening(drain->http);
+    if (elapsed >= MAX(MIN(drain_ms, (uint64_t)IDLE_MS), 2 * drain->listen_ms))
         http_server_close_idle(drain->http);
-    if (drained(drain) || elapsed > drain_ms + GRACE_MS)
+    if ((drained(drain) && elapsed >= drain->listen_ms) || elapsed > drain_ms + GRACE_MS)
         loop_stop(drain->services->loop);
 }
 
@@ -90,7 +96,8 @@ static void on_timer(void *context)
              http_server_busy(drain->http));
     /* Whoever leaves from here on comes back through another worker, and was never away. */
     presence_local_set_draining(drain->presence);
-    http_server_stop_listening(drain->http);
+    if (drain->listen_ms == 0)
+        http_server_stop_listening(drain->http);
     drain->closing_since_ms = clock_mono_ms();
     loop_timer_start_periodic(drain->timer, TICK_MS);
 }
@@ -107,13 +114,14 @@ struct drain *drain_create(struct services *services, struct http_server *http,
     return drain;
 }
 
-void drain_begin(struct drain *drain, bool with_notice)
+void drain_begin(struct drain *drain, enum worker_order order)
 {
-    uint64_t notice_ms = with_notice ? drain->services->settings->drain_notice_ms : 0;
+    uint64_t notice_ms = order == WORKER_LEAVE ? drain->services->settings->drain_notice_ms : 0;
 
     if (drain->services->draining)
         return;
     drain->services->draining = true;
+    drain->listen_ms = order == WORKER_DISSOLVE ? LISTEN_MS : 0;
     metrics_set(METRIC_WORKERS_DRAINING, 1);
     if (notice_ms > 0) {
         log_info("worker.notice", "ms=%llu", (unsigned long long)notice_ms);

@@ -15,14 +15,16 @@
 #include "gateway/http_server.h"
 #include "gateway/presence_local.h"
 #include "gateway/services.h"
+#include "gateway/worker_status.h"
 
 struct drain;
 
 /* What is passed in stays the caller's, and outlives the drain. */
 struct drain *drain_create(struct services *services, struct http_server *http,
                            struct presence_local *presence);
-/* Begins; with_notice is for a server that nobody stands in for. Later calls are ignored. */
-void drain_begin(struct drain *drain, bool with_notice);
+/* Begins: WORKER_LEAVE with notice, WORKER_RETIRE without, WORKER_DISSOLVE without and with half a
+ * second more of accepting. Later calls are ignored. */
+void drain_begin(struct drain *drain, enum worker_order order);
 /* Sets *drain to NULL. */
 void drain_destroy(struct drain **drain);
 

@@ -131,7 +131,8 @@ static void take_over(struct master *master)
         children_let_accept(master, master->now->seats[i].place);
     for (size_t i = 0; i < old->workers; i++)
         if (old->seats[i].place != NO_PLACE)
-            children_order(master, old->seats[i].place, WORKER_RETIRE);
+            children_order(master, old->seats[i].place,
+                           i < master->now->workers ? WORKER_RETIRE : WORKER_DISSOLVE);
     if (!log_set(master->now->settings.log_level, master->now->settings.log_format, error,
                  sizeof(error)))
         log_error("master.log", "reason=\"%s\"", error); /* the settings have checked it */

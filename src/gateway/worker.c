@@ -164,19 +164,19 @@ static void on_stop_signal(void *context)
 {
     struct worker *worker = context;
     bool orphan = getppid() != worker->master;
+    int order = atomic_load(&worker->status->order);
 
-    switch (atomic_load(&worker->status->order)) {
+    switch (order) {
     case WORKER_END_NOW:
         loop_stop(worker->services.loop);
         break;
-    case WORKER_RETIRE:
-        drain_begin(worker->drain, false);
-        break;
     case WORKER_LEAVE:
-        drain_begin(worker->drain, true);
+    case WORKER_RETIRE:
+    case WORKER_DISSOLVE:
+        drain_begin(worker->drain, (enum worker_order)order);
         break;
     default: /* not from the master: either it is gone, or it will put another in our place */
-        drain_begin(worker->drain, orphan);
+        drain_begin(worker->drain, orphan ? WORKER_LEAVE : WORKER_RETIRE);
         break;
     }
     atomic_store(&worker->status->phase, WORKER_DRAINING);

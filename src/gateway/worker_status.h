@@ -15,9 +15,10 @@ enum worker_phase { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
 
 enum worker_order {
     WORKER_SERVE,
-    WORKER_LEAVE,   /* the whole gateway stops: say so first, then drain */
-    WORKER_RETIRE,  /* a successor accepts at the same sockets: drain */
-    WORKER_END_NOW, /* do not wait for anybody */
+    WORKER_LEAVE,    /* the whole gateway stops: say so first, then drain */
+    WORKER_RETIRE,   /* a successor accepts at the same sockets: drain */
+    WORKER_DISSOLVE, /* the same, but nobody gets its sockets: accept who is on the way to them */
+    WORKER_END_NOW,  /* do not wait for anybody */
 };
 
 struct worker_status {

@@ -28,6 +28,13 @@ function configFile(settings) {
 
 const count = (program, event) => program.output().split(/event=|"event":"/).filter((part) => part.startsWith(event)).length;
 
+// How many connections to a port of ours there are, in the state ESTABLISHED (proc(5), /proc/net/tcp).
+function established(port) {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return fs.readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/))
+    .filter(([, own, , state]) => own?.endsWith(local) && state === '01').length;
+}
+
 async function reload(program, event = 'master.reloaded') {
   const seen = count(program, event);
   program.kill('SIGHUP');
@@ -154,6 +161,31 @@ describe('SIGHUP to the gateway', () => {
       }
       await prober.stop();
       assert.deepEqual(prober.faults, []);
+      assert.deepEqual(await program.end(), { code: 0, signal: null });
+      stack.gateways.pop();
+    });
+  });
+
+  it('with fewer workers, who waits at a socket that nobody takes over is served all the same', async () => {
+    const config = configFile({ WORKERS: 4 });
+    await withStack({ workers: 1, env: { drain_ms: 200 } }, async (stack) => {
+      const port = await freePort();
+      const program = stack.launch('alone', stack.gatewayFile, {
+        BANTER_CONFIG: config.file, BANTER_LISTEN: `127.0.0.1:${port}`,
+        BANTER_BROKERS: stack.brokerAddresses.join(','), BANTER_WORKERS: undefined,
+      });
+      stack.gateways[1] = program;
+      const api = new Api(`http://127.0.0.1:${port}`);
+      await poll('it to be ready', async () => (await api.get('/readyz')).status === 200);
+      const old = stack.workers(1);
+      for (const pid of old) process.kill(pid, 'SIGSTOP');
+      const answers = Array.from({ length: 60 }, () =>
+        fetch(`http://127.0.0.1:${port}/health`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(20_000) }));
+      await poll('connections in the queues', () => established(port) >= 60);
+      config.write({ WORKERS: 1 });
+      await reload(program);
+      for (const pid of old) process.kill(pid, 'SIGCONT');
+      for (const answer of await Promise.all(answers)) assert.equal(answer.status, 200);
       assert.deepEqual(await program.end(), { code: 0, signal: null });
       stack.gateways.pop();
     });
