@@ -4,6 +4,7 @@
 #include "common/bus_monitor.h"
 #include "common/bus_told.h"
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 
@@ -27,6 +28,9 @@
 /* Binding anew what the same socket had until now. */
 #define REBIND_MS       10
 #define BROKEN_OFF_MANY 3
+/* An address that cannot be had again for so long is somebody else's: it is said, and tried on. */
+#define ATTACH_MAX_MS       1000
+#define ATTACH_LOG_EVERY_MS 10000
 /* If ZeroMQ never said that an address is free. */
 #define UNBIND_MAX_MS 1000
 /* Peers without a word are gone by then. */
@@ -56,6 +60,8 @@ struct bus_sock {
     unsigned broken_off; /* handshakes, since one succeeded */
     size_t closing;      /* addresses that bus_sock_reopen() waits for */
     bool reopening;
+    uint64_t failing_ms; /* since when attaching anew fails; 0: it does not */
+    struct log_limit failing_log;
     void (*reopened)(void *context);
     void *reopened_context;
 };
@@ -274,6 +280,21 @@ static void replace_socket(struct bus_sock *sock)
     sock->reopened(sock->reopened_context);
 }
 
+static void say_failing(struct bus_sock *sock, const struct target *target, int error)
+{
+    char quoted[ADDRESS_SIZE];
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t suppressed;
+
+    if (sock->failing_ms == 0)
+        sock->failing_ms = now_ms;
+    if (now_ms - sock->failing_ms >= ATTACH_MAX_MS &&
+        log_allowed(&sock->failing_log, ATTACH_LOG_EVERY_MS, &suppressed))
+        log_error("bus.attach_failed", "address=%s error=\"%s\" suppressed=%llu",
+                  log_quote(target->address, quoted, sizeof(quoted)), zmq_strerror(error),
+                  (unsigned long long)suppressed);
+}
+
 static void on_retry(void *context)
 {
     struct bus_sock *sock = context;
@@ -291,10 +312,14 @@ static void on_retry(void *context)
             while (zmq_disconnect(sock->zmq, target->address) != 0 && zmq_errno() == EINTR)
                 continue;
         target->again = !attach_target(sock, target);
+        if (target->again)
+            say_failing(sock, target, zmq_errno());
         all = all && !target->again;
     }
     if (!all)
         loop_timer_start(sock->retry, binds(sock) ? REBIND_MS : REFUSED_RETRY_MS);
+    else
+        sock->failing_ms = 0;
 }
 
 static struct target *find_target(struct bus_sock *sock, const char *endpoint)

@@ -11,12 +11,15 @@
 #include "common/loop.h"
 #include "common/mem.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -118,9 +121,77 @@ static void test_signals_are_not_noticed(void **state ATTR_UNUSED)
     mem_free(address);
 }
 
+struct thief {
+    uint16_t port;
+    int fd;
+};
+
+/* Between the closing of the old socket and the binding of the new one. */
+static void take_port(void *context)
+{
+    struct thief *thief = context;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(thief->port)};
+    int on = 1;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    thief->fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(thief->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    assert_int_equal(bind(thief->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(thief->fd, 1), 0);
+}
+
+/* Two ports in a row; this moment's, as good as any. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* A broker that cannot listen any more says so, and goes on as soon as it can. */
+static void test_an_address_that_is_taken(void **state ATTR_UNUSED)
+{
+    struct pair pair = {0};
+    struct thief thief = {.port = free_port(), .fd = -1};
+    char *address = mem_printf("tcp://127.0.0.1:%u", thief.port - 1u);
+    FILE *log = tmpfile();
+    int before = dup(STDERR_FILENO);
+    char text[4096] = "";
+    uint64_t end = clock_mono_ms() + 20000;
+
+    connect_pair(&pair, address);
+    turn_until(&pair, &pair.subscriptions, 1);
+    fflush(stderr);
+    assert_true(dup2(fileno(log), STDERR_FILENO) >= 0);
+    bus_sock_reopen(pair.out, take_port, &thief);
+    while (strstr(text, "bus.attach_failed") == NULL && clock_mono_ms() < end) {
+        loop_turn(pair.loop, 1);
+        assert_true(pread(fileno(log), text, sizeof(text) - 1, 0) >= 0);
+    }
+    fflush(stderr);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    assert_non_null(strstr(text, "bus.attach_failed"));
+    close(thief.fd);
+    turn_until(&pair, &pair.subscriptions, 2);
+    bus_sock_destroy(&pair.in);
+    bus_sock_destroy(&pair.out);
+    bus_context_destroy(&pair.context);
+    loop_destroy(&pair.loop);
+    mem_free(address);
+    fclose(log);
+    close(before);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_signals_are_not_noticed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_signals_are_not_noticed),
+                                       cmocka_unit_test(test_an_address_that_is_taken)};
 
     return cmocka_run_group_tests_name("bus_sock", tests, NULL, NULL);
 }
