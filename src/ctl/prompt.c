@@ -13,15 +13,15 @@ bool prompt_possible(void)
     return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
 }
 
-/* A line without its end; false at the end of the input, or if it is longer than size - 1. Read
- * byte by byte, so that no password stays in a buffer of stdio's. */
+/* A line without its end; false at the end of the input, or if it is longer than size - 1 or has a
+ * NUL. Read byte by byte, so that no password stays in a buffer of stdio's. */
 static bool read_line(char *out, size_t size)
 {
     size_t len = 0;
     char c;
 
     while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n') {
-        if (len + 1 >= size)
+        if (len + 1 >= size || c == '\0')
             return false;
         out[len++] = c;
     }

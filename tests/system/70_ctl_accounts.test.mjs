@@ -31,7 +31,9 @@ describe('banterctl: accounts', () => {
       const noTerminal = await ctl(stack, ['user', 'create', 'x', 'x@example.org']);
       assert.equal(noTerminal.code, 2);
       assert.match(noTerminal.stderr, /--password-stdin or --generate/);
-      assert.equal((await ctl(stack, ['user', 'create', 'x', 'x@y', '--password-stdin'])).code, 2);
+      for (const input of ['', 'half\0a password\n', 'x'.repeat(1025)]) {
+        assert.equal((await ctl(stack, ['user', 'create', 'x', 'x@y', '--password-stdin'], { input })).code, 2);
+      }
 
       // Made, and printed once.
       const bot = await ctl(stack, ['user', 'create', 'bot', 'bot@example.org', '--generate', '--json']);
