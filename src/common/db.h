@@ -80,6 +80,13 @@ enum err db_run(struct db *db, const char *sql, const struct db_value *values,
     db_run((db), (sql), (const struct db_value[]){__VA_ARGS__},                                    \
            sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value))
 
+/* The same for a SELECT with more rows than memory: they stay at the server until db_next() asks
+ * for them, and the connection can do nothing else meanwhile (the next call ends it). */
+enum err db_stream(struct db *db, const char *sql, const struct db_value *values,
+                   size_t count) ATTR_MUSTCHECK;
+/* After db_next() was false: ERR_NONE at the end of the rows, or why there are no more. */
+enum err db_stream_err(const struct db *db) ATTR_MUSTCHECK;
+
 /* To the next row; false at the end. */
 bool db_next(struct db *db);
 /* Columns of the current row, from 0. A NULL reads as 0 or as an empty span with data NULL; spans

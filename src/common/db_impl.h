@@ -36,6 +36,8 @@ struct db {
     size_t statement_count;
     struct statement *current; /* whose result is held, or NULL */
     bool on_row;
+    bool streams; /* its rows come when they are asked for */
+    enum err stream_err;
 
     uint64_t affected;
     uint64_t insert_id;

@@ -184,7 +184,7 @@ static void *unconst(const void *pointer)
 }
 
 static enum err execute(struct db *db, struct statement *statement, MYSQL_BIND *params,
-                        unsigned array_size)
+                        unsigned array_size, bool stream)
 {
     enum db_phase phase = phase_of(db, statement);
     MYSQL_STMT *handle = statement->handle;
@@ -195,16 +195,18 @@ static enum err execute(struct db *db, struct statement *statement, MYSQL_BIND *
         return fail_statement(db, statement, phase);
     if (statement->columns > 0) {
         if (mysql_stmt_bind_result(handle, statement->binds) != 0 ||
-            mysql_stmt_store_result(handle) != 0)
+            (!stream && mysql_stmt_store_result(handle) != 0))
             return fail_statement(db, statement, phase);
         db->current = statement;
+        db->streams = stream;
     }
     db->affected += mysql_stmt_affected_rows(handle);
     db->insert_id = mysql_stmt_insert_id(handle);
     return ERR_NONE;
 }
 
-enum err db_run(struct db *db, const char *sql, const struct db_value *values, size_t count)
+static enum err run(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                    bool stream)
 {
     MYSQL_BIND params[DB_VALUES_MAX];
     struct statement *statement;
@@ -232,7 +234,23 @@ enum err db_run(struct db *db, const char *sql, const struct db_value *values, s
             break;
         }
     }
-    return execute(db, statement, count > 0 ? params : NULL, 0);
+    return execute(db, statement, count > 0 ? params : NULL, 0, stream);
+}
+
+enum err db_run(struct db *db, const char *sql, const struct db_value *values, size_t count)
+{
+    return run(db, sql, values, count, false);
+}
+
+enum err db_stream(struct db *db, const char *sql, const struct db_value *values, size_t count)
+{
+    db->stream_err = ERR_NONE;
+    return run(db, sql, values, count, true);
+}
+
+enum err db_stream_err(const struct db *db)
+{
+    return db->stream_err;
 }
 
 /* ---- results ----------------------------------------------------------------------------------*/
@@ -265,12 +283,17 @@ bool db_next(struct db *db)
     db->on_row = false;
     if (db->current == NULL)
         return false;
-    /* The rows are here already (mysql_stmt_store_result), so nothing is left to fail. */
     result = mysql_stmt_fetch(db->current->handle);
     if (result == MYSQL_NO_DATA) {
         db_release_result(db);
         return false;
     }
+    if (db->streams && result == 1) {
+        db->stream_err = fail_statement(db, db->current, DB_PHASE_READ);
+        db_release_result(db);
+        return false;
+    }
+    /* The others' rows are here already (mysql_stmt_store_result): nothing is left to fail. */
     CHECK(result == 0 || result == MYSQL_DATA_TRUNCATED);
     fetch_cut_cells(db->current);
     db->on_row = true;
@@ -396,7 +419,7 @@ enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns
 
         for (size_t i = 0; i < count; i++)
             bulk_bind(&bulks[i], &columns[i], from, &params[i]);
-        err = execute(db, statement, params, (unsigned)piece);
+        err = execute(db, statement, params, (unsigned)piece, false);
         from += piece;
     }
     for (size_t i = 0; i < count; i++) {
