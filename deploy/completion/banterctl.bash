@@ -1,7 +1,7 @@
 # bash completion for banterctl. Held to "banterctl --list-commands" by tests/system/73_ctl_words.test.mjs.
 # shellcheck shell=bash disable=SC2207 # words hold no blanks
 
-_banterctl_commands='migrate new-epoch keys user session room tail verify status top check-config help'
+_banterctl_commands='migrate new-epoch keys user session room tail verify status top check-config export import import-original help'
 
 _banterctl_options() {
   case $1 in
@@ -10,6 +10,7 @@ _banterctl_options() {
     'session revoke') echo '--all' ;;
     tail) echo '--since= --count=' ;;
     top) echo '--admin= --once' ;;
+    import-original) echo '--from= --from-file= --dry-run --utc-offset= --source=' ;;
   esac
 }
 
@@ -36,6 +37,10 @@ _banterctl() {
   fi
   if [ "$first" = check-config ] && [ "$COMP_CWORD" -eq 2 ] && [[ $current != -* ]]; then
     COMPREPLY=($(compgen -W 'gateway broker' -- "$current"))
+    return
+  fi
+  if [[ $first = import || $first = export && $COMP_CWORD -eq 3 ]] && [[ $current != -* ]]; then
+    COMPREPLY=($(compgen -f -- "$current"))
     return
   fi
   if [ "$first" = keys ] && [[ $current != -* ]]; then

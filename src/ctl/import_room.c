@@ -11,6 +11,8 @@
 #define BATCH_ROWS  4000
 #define BATCH_BYTES (1024 * 1024)
 #define PURGE_ROWS  10000
+/* The server may not have noticed yet that an import before us died. */
+#define LOCK_WAIT_S 3
 /* An import that does not move for so long has lost its room. */
 #define LEASE_US (UINT64_C(600) * 1000000)
 
@@ -59,7 +61,7 @@ static enum err take_lock(struct import_room *room, const uint8_t key[DEDUPE_KEY
     digest_hex(key, DEDUPE_KEY_BYTES, hex);
     memcpy(room->lock, "banter-import-", 14);
     memcpy(room->lock + 14, hex, sizeof(hex));
-    err = DB_RUN(room->db, "SELECT GET_LOCK(?, 0)", db_text(room->lock));
+    err = DB_RUN(room->db, "SELECT GET_LOCK(?, ?)", db_text(room->lock), db_u64(LOCK_WAIT_S));
     *taken_out = err == ERR_NONE && db_next(room->db) && db_col_u64(room->db, 0) == 1;
     return err;
 }
@@ -135,19 +137,26 @@ static enum err is_free(struct db *db, uint64_t id, bool *free_out)
 
 static enum err reserve(struct import_room *room, const struct import_room_spec *spec)
 {
-    bool keep = false;
-    enum err err = spec->wanted_id != 0 ? is_free(room->db, spec->wanted_id, &keep) : ERR_NONE;
+    const uint64_t wanted[] = {spec->wanted_id, spec->second_id};
+    uint64_t id = 0;
+    enum err err = ERR_NONE;
+
+    for (size_t i = 0; i < ARRAY_LEN(wanted) && err == ERR_NONE && id == 0; i++) {
+        bool is = false;
+
+        err = wanted[i] != 0 ? is_free(room->db, wanted[i], &is) : ERR_NONE;
+        id = is ? wanted[i] : 0;
+    }
 
     if (err == ERR_NONE)
         err = DB_RUN(room->db,
                      "INSERT INTO rooms (id, name, creator_id, member_count, create_key, "
                      "created_at_us, removed_at_us) VALUES (?, ?, ?, 0, ?, ?, ?)",
-                     keep ? db_u64(spec->wanted_id) : db_null(),
-                     db_bytes(spec->name.data, spec->name.len), db_u64(spec->creator_id),
-                     db_bytes(spec->key, DEDUPE_KEY_BYTES), db_u64(spec->created_at_us),
-                     db_u64(clock_wall_us() + LEASE_US));
+                     id != 0 ? db_u64(id) : db_null(), db_bytes(spec->name.data, spec->name.len),
+                     db_u64(spec->creator_id), db_bytes(spec->key, DEDUPE_KEY_BYTES),
+                     db_u64(spec->created_at_us), db_u64(clock_wall_us() + LEASE_US));
     if (err == ERR_NONE)
-        room->id = keep ? spec->wanted_id : db_insert_id(room->db);
+        room->id = id != 0 ? id : db_insert_id(room->db);
     return err;
 }
 

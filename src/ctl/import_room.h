@@ -18,7 +18,8 @@ struct import_room;
 
 struct import_room_spec {
     uint8_t key[DEDUPE_KEY_BYTES]; /* which import it is; becomes the room's create_key */
-    uint64_t wanted_id;            /* 0, or the id to take if it is free */
+    uint64_t wanted_id;            /* 0, or the id to take if it is free, */
+    uint64_t second_id;            /* or else this one */
     struct span name;
     uint64_t creator_id;
     uint64_t created_at_us;

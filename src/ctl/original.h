@@ -28,11 +28,13 @@ struct original {
     char *users_sql;    /* id, username, email, password, created_us */
     char *rooms_sql;    /* id, name, creator_id, created_us */
     char *members_sql;  /* room_id, user_id; in the order of rooms, then of joining */
+    char *top_sql;      /* the highest id of a user */
     char *messages_sql; /* room_id, id, sender_id, text, created_us; by room, time, id */
 
     struct map *people; /* original id to ours, as a pointer's value */
     struct map *ghosts; /* the same for accounts that the original no longer has */
     char ghost_source[ORIGINAL_SOURCE_CHARS_MAX + 1];
+    uint64_t top_id; /* no user here or there has an id above it */
     struct progress progress;
 
     struct {

@@ -237,6 +237,7 @@ static enum ctl_status run(struct ctl *ctl)
     mem_free(original.rooms_sql);
     mem_free(original.members_sql);
     mem_free(original.messages_sql);
+    mem_free(original.top_sql);
     map_destroy(&original.people);
     map_destroy(&original.ghosts);
     return status;

@@ -25,6 +25,7 @@ struct original_room {
 struct rooms {
     struct original_room *list;
     size_t count;
+    uint64_t top_id; /* no room here or there has an id above it */
     /* The streams' next rows. */
     bool member_left;
     bool message_left;
@@ -94,7 +95,16 @@ static enum err load_rooms(struct original *original, struct rooms *rooms)
             .created_at_us = db_col_u64(original->users, 3),
         };
     }
-    return err == ERR_NONE ? db_stream_err(original->users) : err;
+    if (err == ERR_NONE)
+        err = db_stream_err(original->users);
+    if (err == ERR_NONE)
+        err = db_run(original->db, "SELECT MAX(id) FROM rooms", NULL, 0);
+    if (err == ERR_NONE && db_next(original->db))
+        rooms->top_id = db_col_u64(original->db, 0);
+    for (size_t i = 0; i < rooms->count; i++)
+        if (rooms->list[i].id <= JSON_INTEGER_MAX / 2)
+            rooms->top_id = MAX(rooms->top_id, rooms->list[i].id);
+    return err;
 }
 
 /* To the first message of a room with at least this id. */
@@ -261,7 +271,8 @@ static enum err pass_over(struct original *original, const struct original_room 
 static enum err copy_room(struct original *original, struct rooms *rooms,
                           const struct original_room *from)
 {
-    struct import_room_spec spec = {.wanted_id = from->id, .name = from->name};
+    struct import_room_spec spec = {
+        .wanted_id = from->id, .second_id = rooms->top_id + 1, .name = from->name};
     enum import_found found;
     uint64_t id = 0;
     char number[32];
@@ -279,6 +290,7 @@ static enum err copy_room(struct original *original, struct rooms *rooms,
     err = import_room_begin(original->db, &spec, &found, &id, &rooms->room);
     if (err != ERR_NONE)
         return err;
+    rooms->top_id = MAX(rooms->top_id, id);
     if (found != IMPORT_NEW)
         return pass_over(original, from, found);
     err = fill_room(original, rooms, from);

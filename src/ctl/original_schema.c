@@ -1,3 +1,4 @@
+#include "common/limits.h"
 #include "common/mem.h"
 #include "ctl/original.h"
 
@@ -202,6 +203,21 @@ static char *make_select(const struct original *original, const struct table_sha
     return strbuf_take(&sql);
 }
 
+/* The highest id that fits. */
+static enum err find_top(struct original *original, const struct found *users)
+{
+    const char *id = chosen(&users_shape, users, 0);
+    enum err err;
+
+    original->top_sql = mem_printf("SELECT CAST(COALESCE(MAX(`%s`), 0) AS UNSIGNED) FROM users "
+                                   "WHERE `%s` BETWEEN 0 AND %llu",
+                                   id, id, (unsigned long long)JSON_INTEGER_MAX / 2);
+    err = db_run(original->users, original->top_sql, NULL, 0);
+    if (err == ERR_NONE && db_next(original->users))
+        original->top_id = db_col_u64(original->users, 0);
+    return err;
+}
+
 static enum err count_rows(struct original *original)
 {
     enum err err = db_run(original->users,
@@ -236,6 +252,8 @@ enum ctl_status original_look(struct original *original)
         original->members_sql = make_select(original, &members_shape, &found[2], 3, "1, 3, 2");
         original->messages_sql = make_select(original, &messages_shape, &found[3], 5, "1, 5, 2");
         err = count_rows(original);
+        if (err == ERR_NONE)
+            err = find_top(original, &found[0]);
     }
     for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
         strbuf_fini(&found[i].list);

@@ -18,7 +18,7 @@
 
 struct person {
     uint64_t original_id;
-    uint64_t wanted_id; /* 0: any */
+    uint64_t wanted_id; /* 0 becomes the next that is free */
     char name[USERNAME_BYTES_MAX + 1];
     char old_name[USERNAME_BYTES_MAX + 1]; /* as much of it as fits */
     unsigned renames;
@@ -97,8 +97,8 @@ static void take_row(struct original *original, struct person *person)
     struct span hash = db_col_bytes(db, 3);
 
     *person = (struct person){.original_id = db_col_u64(db, 0), .created_at_us = db_col_u64(db, 4)};
-    if (person->original_id <= JSON_INTEGER_MAX)
-        person->wanted_id = person->original_id;
+    person->wanted_id =
+        person->original_id <= JSON_INTEGER_MAX ? person->original_id : ++original->top_id;
     if (person->created_at_us == 0)
         person->created_at_us = clock_wall_us();
     take_name(person, db_col_bytes(db, 1));
@@ -135,7 +135,7 @@ static void give_way(struct original *original, struct person *person)
         original_tell(original, "user", person->original_id, "e-mail address dropped",
                       "another account has it");
     } else {
-        person->wanted_id = 0;
+        person->wanted_id = ++original->top_id;
     }
 }
 
@@ -200,6 +200,16 @@ static enum err load_before(struct original *original, const char *source, struc
     return err;
 }
 
+/* Above all ids of both, so that who has to give way takes nobody else's. */
+static enum err find_top(struct original *original)
+{
+    enum err err = db_run(original->db, "SELECT MAX(id) FROM users", NULL, 0);
+
+    if (err == ERR_NONE && db_next(original->db))
+        original->top_id = MAX(original->top_id, db_col_u64(original->db, 0));
+    return err;
+}
+
 static enum err next_batch(struct original *original)
 {
     return original->dry_run ? ERR_NONE : db_commit(original->db);
@@ -247,6 +257,8 @@ enum err original_import_users(struct original *original)
     err = load_before(original, original->source, original->people);
     if (err == ERR_NONE)
         err = load_before(original, original->ghost_source, original->ghosts);
+    if (err == ERR_NONE)
+        err = find_top(original);
     if (err != ERR_NONE)
         return err;
     progress_start(&original->progress, "users", "users", original->counts.users,

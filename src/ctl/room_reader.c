@@ -2,7 +2,6 @@
 
 #include "common/mem.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool fail(struct room_reader *reader, const char *fault)
@@ -21,22 +20,38 @@ static void digest_line(struct room_reader *reader, size_t len)
     digest_sha256(both, sizeof(both), reader->digest);
 }
 
+/* The bytes of the next line with its newline, at most one more than may be; 0 at the end. */
+static size_t get_line(struct room_reader *reader)
+{
+    size_t len = 0;
+    int c;
+
+    if (reader->line == NULL)
+        reader->line = mem_alloc(ROOM_FILE_LINE_MAX + 1);
+    while (len <= ROOM_FILE_LINE_MAX && (c = getc_unlocked(reader->file)) != EOF) {
+        reader->line[len++] = (char)c;
+        if (c == '\n')
+            break;
+    }
+    return len;
+}
+
 static bool read_line(struct room_reader *reader)
 {
-    ssize_t len = getline(&reader->line, &reader->capacity, reader->file);
+    size_t len = get_line(reader);
 
     json_doc_destroy(&reader->doc);
     reader->line_number++;
-    if (len < 0)
+    if (len == 0)
         return fail(reader, ferror(reader->file) != 0 ? "the file cannot be read."
                                                       : "the file ends here: it is truncated.");
-    if (len == 0 || reader->line[len - 1] != '\n')
-        return fail(reader, "the line has no end: the file is truncated.");
     if (len > ROOM_FILE_LINE_MAX)
         return fail(reader, "the line is too long.");
-    reader->bytes += (uint64_t)len;
-    digest_line(reader, (size_t)len);
-    if (json_parse_object(reader->line, (size_t)len - 1, &reader->doc) != ERR_NONE)
+    if (reader->line[len - 1] != '\n')
+        return fail(reader, "the line has no end: the file is truncated.");
+    reader->bytes += len;
+    digest_line(reader, len);
+    if (json_parse_object(reader->line, len - 1, &reader->doc) != ERR_NONE)
         return fail(reader, "the line is no JSON object.");
     return true;
 }
@@ -59,7 +74,7 @@ bool room_reader_open(struct room_reader *reader, FILE *file)
 void room_reader_close(struct room_reader *reader)
 {
     json_doc_destroy(&reader->doc);
-    free(reader->line); /* getline's */
+    mem_free(reader->line);
     mem_free(reader->name);
     *reader = (struct room_reader){0};
 }

@@ -10,9 +10,8 @@
 #include <stdio.h>
 
 struct room_reader {
-    FILE *file; /* borrowed */
-    char *line;
-    size_t capacity;
+    FILE *file;           /* borrowed */
+    char *line;           /* ROOM_FILE_LINE_MAX + 1 */
     uint64_t line_number; /* of the last line that was read */
     uint64_t bytes;
     uint8_t digest[DIGEST_SHA256_SIZE]; /* of all lines so far: the file's name for itself */
