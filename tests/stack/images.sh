@@ -34,9 +34,10 @@ if ! have "$base"; then
   rm -f "$WORK/base.tar"
 fi
 
-# make_image NAME: from images/NAME, on the base; sets $image.
+# make_image NAME: from images/NAME, on the base; says which setting names it.
 make_image() {
   image=banter-stack/$1:$(printf %s "$base" | cat - "$HERE/images/$1"/* | sha256sum | cut -c 1-12)
+  echo "BANTER_STACK_$(echo "$1" | tr '[:lower:]' '[:upper:]')=$image"
   ! have "$image" || return 0
   say "making $1"
   rm -rf "${WORK:?}/$1"
@@ -45,12 +46,15 @@ make_image() {
   [ "$1" != node ] || cp "$CA" "$WORK/$1/trusted.crt"
   if ! docker build -t "$image" --build-arg "BASE=$base" "$WORK/$1" >"$WORK/$1.log" 2>&1; then
     tail -n 20 "$WORK/$1.log" >&2
-    exit 1
+    return 1
   fi
 }
 
+# Side by side: most of it is waiting for packages.
 echo "BANTER_STACK_DEBIAN=$base"
+jobs=
 for name in node mariadb haproxy nginx prometheus; do
-  make_image $name
-  echo "BANTER_STACK_$(echo $name | tr '[:lower:]' '[:upper:]')=$image"
+  make_image $name &
+  jobs="$jobs $!"
 done
+for job in $jobs; do wait "$job"; done
