@@ -12,6 +12,7 @@ import { command } from './command.mjs';
 
 const PROJECT = 'banterstack';
 const NEXT_IMAGE = 'banter:next';
+const SERVICES = ['gateway', 'broker', 'haproxy', 'nginx', 'db', 'keys'];
 const UP_MS = 300_000;
 
 export class DockerStack {
@@ -153,7 +154,7 @@ export class DockerStack {
     const before = await refused();
     await inside(gateway, 'curl -sS -m 2 -o /dev/null http://broker:7000/ || true');
     await poll('the refusal to be counted', async () => (await refused()) > before);
-    const { broker: log } = await this.logs();
+    const { broker: log } = await this.logs('broker');
     return { before, after: await refused(), lines: log.split('\n').filter((line) => line.includes('refused')).length };
   }
 
@@ -166,10 +167,10 @@ export class DockerStack {
     return code;
   }
 
-  // Everything that was said, by service.
-  async logs() {
+  // What was said, by service.
+  async logs(...services) {
     const all = {};
-    for (const service of ['gateway', 'broker', 'haproxy', 'nginx', 'db', 'keys']) {
+    for (const service of services.length > 0 ? services : SERVICES) {
       all[service] = '';
       for (const id of await this.ids(service)) {
         const { stdout, stderr } = await run('docker', ['logs', id], { timeoutMs: 60_000 });
