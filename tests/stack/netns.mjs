@@ -11,6 +11,7 @@ import { command } from './command.mjs';
 
 const PREFIX = 'bnt-';
 const BRIDGE = 'bnt0';
+const BRIDGE_ADDRESS = '02:62:6e:74:00:01';
 const NETWORK = '198.19.0'; // a range for benchmarks; it meets no real network
 const DATABASE_PASSWORD = 'stackpassword';
 const RESTART_MS = 1_000; // as systemd's RestartSec
@@ -37,7 +38,8 @@ export class NetnsStack {
   async start() {
     await this.sweep();
     this.up = true;
-    await ip('link', 'add', BRIDGE, 'type', 'bridge');
+    // An address of its own: else it has that of one of its ports, and changes it when one comes or goes.
+    await ip('link', 'add', BRIDGE, 'address', BRIDGE_ADDRESS, 'type', 'bridge');
     await ip('address', 'add', `${NETWORK}.1/24`, 'dev', BRIDGE);
     await ip('link', 'set', BRIDGE, 'up');
     await this.passFilter('-I');

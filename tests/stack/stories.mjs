@@ -201,6 +201,7 @@ export class LoadStories {
   }
 
   async begin() {
+    await waitGateways(this.stack, GATEWAYS);
     this.load = await Load.start({
       url: this.stack.url, clients: clientsWanted, rooms: roomsWanted, perSecond: messagesWanted,
     });
