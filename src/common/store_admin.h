@@ -62,8 +62,7 @@ enum err store_admin_rooms(struct db *db, struct span search, uint64_t after_id,
                            admin_room_fn *fn, void *context) ATTR_MUSTCHECK;
 enum err store_admin_room(struct db *db, uint64_t room_id, admin_room_fn *fn,
                           void *context) ATTR_MUSTCHECK;
-/* The rooms with most events since a moment: as above, and how many. Reads heads only: a room's
- * events are numbered without gaps. */
+/* Every room's head, 0 for an empty log: rooms by id, above after_id, at most limit. */
 typedef void admin_head_fn(void *context, uint64_t room_id, uint64_t head);
 enum err store_admin_heads(struct db *db, uint64_t after_id, uint64_t limit, admin_head_fn *fn,
                            void *context) ATTR_MUSTCHECK;
