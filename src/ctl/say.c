@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /* A line; names in it are what somebody chose. */
-static void write_line(FILE *file, const char *format, va_list arguments)
+ATTR_PRINTF(2, 0) static void write_line(FILE *file, const char *format, va_list arguments)
 {
     struct strbuf safe = STRBUF_EMPTY;
     char *text;
@@ -29,7 +29,7 @@ static void write_line(FILE *file, const char *format, va_list arguments)
     mem_free(text);
 }
 
-static void complain(const char *format, va_list arguments)
+ATTR_PRINTF(1, 0) static void complain(const char *format, va_list arguments)
 {
     fflush(stdout);
     fputs("banterctl: ", stderr);
