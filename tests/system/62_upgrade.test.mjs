@@ -137,4 +137,26 @@ describe('SIGUSR2', () => {
       assert.deepEqual(await program.end(), { code: 0, signal: null });
     });
   });
+
+  it('with workers that never get ready changes nothing, and nobody meets them', async () => {
+    const port = await freePort();
+    const config = path.join(dir, 'never.conf');
+    const write = (values) => fs.writeFileSync(config, Object.entries(values).map(([k, v]) => `BANTER_${k}=${v}\n`).join(''));
+    await withStack({ workers: 1 }, async (stack) => {
+      write({ LISTEN: `127.0.0.1:${port}`, WORKERS: 1, BROKERS: stack.brokerAddresses.join(',') });
+      const program = stack.launch('alone', stack.gatewayFile, { BANTER_CONFIG: config, BANTER_WORKERS: undefined });
+      const ready = async () =>
+        (await fetch(`http://127.0.0.1:${port}/readyz`, { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) })).status;
+      await poll('it to be ready', async () => (await ready().catch(() => 0)) === 200);
+      write({ LISTEN: `127.0.0.1:${port}`, WORKERS: 3, BROKERS: `ipc://${stack.dir}/nobody` });
+      program.kill('SIGUSR2');
+      const times = (event) => program.output().split(`event=${event}`).length - 1;
+      await poll('the new ones', () => times('worker.ready') === 4);
+      for (let i = 0; i < 40; i += 1) assert.equal(await ready(), 200);
+      await poll('it to be said', () => times('master.upgrade_failed') === 1, { timeoutMs: 60_000 });
+      assert.equal(times('master.not_ready'), 1);
+      for (let i = 0; i < 40; i += 1) assert.equal(await ready(), 200);
+      assert.deepEqual(await program.end(), { code: 0, signal: null });
+    });
+  });
 });
