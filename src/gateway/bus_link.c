@@ -166,7 +166,6 @@ bool bus_link_full(struct bus_link *link)
 {
     if (map_count(link->pending_by_id) < link->options.commands_max)
         return false;
-    metrics_add_by(METRIC_SHED, METRICS_SHED_COMMANDS, 1);
     link->was_full = true;
     return true;
 }

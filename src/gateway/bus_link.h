@@ -55,7 +55,8 @@ typedef void bus_answer_fn(void *context, const struct bus_answer *answer);
 void bus_link_command(struct bus_link *link, const struct bus_command *command, bus_answer_fn *done,
                       void *context);
 /* At the bound: refuse requests, and read no more from sockets that send (each may have passed it
- * by the one command that it was reading). on_room follows. */
+ * by the one command that it was reading). on_room follows. Who refuses counts it (METRIC_SHED); a
+ * socket that waits has lost nothing. */
 bool bus_link_full(struct bus_link *link);
 /* A dedupe key that no other command has: for what has no client_id. */
 void bus_link_unique_key(struct bus_link *link, uint8_t key[DEDUPE_KEY_BYTES]);

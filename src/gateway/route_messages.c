@@ -5,6 +5,7 @@
 #include "common/event_json.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/store_log.h"
 #include "common/store_rooms.h"
 #include "gateway/query.h"
@@ -156,6 +157,7 @@ void post_message_finish(struct request *request)
     const struct outgoing *out = request->state;
 
     if (bus_link_full(request->services->link)) {
+        metrics_add_by(METRIC_SHED, METRICS_SHED_COMMANDS, 1);
         request_reply_error(request, ERR_OVERLOADED);
         return;
     }

@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/store_rooms.h"
 #include "common/utf8.h"
 #include "gateway/bus_link.h"
@@ -80,6 +81,7 @@ static void send_command(struct request *request, enum command_kind kind, struct
                                   .text = text};
 
     if (bus_link_full(request->services->link)) {
+        metrics_add_by(METRIC_SHED, METRICS_SHED_COMMANDS, 1);
         request_reply_error(request, ERR_OVERLOADED);
         return;
     }
