@@ -16,6 +16,8 @@
 MAKEFLAGS += -rR --no-print-directory
 
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 VARIANT ?= release
 # Only one that is given counts: make's own default is "cc".
 ifeq ($(filter-out default undefined,$(origin CC)),)
@@ -84,8 +86,8 @@ TOOL_PROGRAMS := $(addprefix $(B)/tests/,$(TOOLS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
-.PHONY: all bin web man run install clean help bootstrap
-.PHONY: test test-monitoring bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: all bin web man run install install-only deb clean help bootstrap
+.PHONY: test test-monitoring test-deb bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -263,16 +265,16 @@ $(B)/man/%: man/%.in man/make.sh $(PROGRAMS)
 	$(if $(Q),@echo "  MAN   $@")
 	$(Q)sh man/make.sh $(B)/bin $< > $@
 
-SHARE := $(DESTDIR)$(PREFIX)/share
-install: all man ## install into DESTDIR/PREFIX: programs, assets, man pages, bash completion
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/banter $(SHARE)/man/man1 $(SHARE)/man/man8
-	install -d $(SHARE)/bash-completion/completions
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(filter %.1,$(MAN_PAGES)) $(SHARE)/man/man1/
-	install -m 644 $(filter %.8,$(MAN_PAGES)) $(SHARE)/man/man8/
-	install -m 644 deploy/completion/banterctl.bash $(SHARE)/bash-completion/completions/banterctl
-	$(if $(wildcard web/package.json),rm -rf $(DESTDIR)$(PREFIX)/share/banter/assets)
-	$(if $(wildcard web/package.json),cp -R build/assets $(DESTDIR)$(PREFIX)/share/banter/assets)
+install: all ## install into DESTDIR/PREFIX: programs, assets, man pages, units, examples
+	@$(MAKE) install-only
+
+# What was built before; no npm, no network: the package is made so.
+install-only: bin man
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' sh deploy/install.sh $(B)
+
+deb: web ## the Debian package: build/deb/banter_VERSION_ARCH.deb
+	@sh deploy/bootstrap.sh --deb
+	@sh deploy/deb.sh
 
 clean: ## remove what was built (var/ and its database stay)
 	rm -rf build
@@ -313,6 +315,10 @@ screenshots: all $(TEST_PACKAGES) ## a picture of every state, width and theme o
 test-monitoring: all $(TEST_PACKAGES) ## the metrics, alert rules and dashboard in a real Prometheus
 	@sh deploy/bootstrap.sh --dev
 	@BANTER_BIN_DIR=$(B)/bin node --test tests/monitoring/monitoring.test.mjs
+
+test-deb: ## the Debian package, installed, run and purged in a Debian of its own (as root)
+	@$(MAKE) deb
+	@sh tests/deb/run.sh
 
 KILL_SECONDS ?= 600
 test-kill: all $(TEST_PACKAGES) ## kill, stop and cut everything for KILL_SECONDS=600; KILL_SEED= repeats a run

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs from Debian what this machine lacks to build, run and test Banter; with --dev also what
 # "make lint", "make fuzz" and the like use; with --stack what "make test-stack" uses: a container
-# engine (docker.io), docker-compose, mmdebstrap, balancers and a name server. It looks for the things
-# themselves, not for packages, so a compiler or a Node of your own is fine. When nothing is missing
-# it does and says nothing.
+# engine (docker.io), docker-compose, mmdebstrap, balancers and a name server; with --deb what makes and tries the
+# Debian package. It looks for the things themselves, not for packages, so a compiler or a Node of
+# your own is fine. When nothing is missing it does and says nothing.
 #
 # No system service is installed or started: of MariaDB only the programs are taken
 # (mariadb-server-core), and Banter starts its own private instance. --dev and --stack are the
@@ -65,6 +65,13 @@ look() {
     need nginx-light command nginx
     need prometheus command prometheus
   fi
+  if [ "$1" = --deb ]; then
+    need build-essential file /usr/share/doc/build-essential
+    need debhelper command dh
+    need dpkg-dev command dpkg-buildpackage
+    need lintian command lintian
+    need mmdebstrap command mmdebstrap
+  fi
 }
 
 as_root() {
@@ -79,9 +86,9 @@ as_root() {
 }
 
 case ${1:-} in
-'' | --dev | --stack) ;;
+'' | --dev | --stack | --deb) ;;
 *)
-  echo "usage: bootstrap.sh [--dev|--stack]" >&2
+  echo "usage: bootstrap.sh [--dev|--stack|--deb]" >&2
   exit 2
   ;;
 esac
