@@ -243,6 +243,11 @@ $(CLIENT_BUILT): $(CLIENT_SOURCES) clients/js/node_modules/.stamp
 	$(Q)rm -rf clients/js/dist && cd clients/js && npm run --silent build
 	@touch $@
 
+tests/kubernetes/node_modules/.stamp: tests/kubernetes/package-lock.json
+	$(if $(Q),@echo "  NPM   tests/kubernetes")
+	$(Q)cd tests/kubernetes && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # ---- running and installing ----------------------------------------------------------------------
 
 # What bootstrap installs is only seen by a make that starts after it; that one uses every core.

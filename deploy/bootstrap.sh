@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs from Debian what this machine lacks to build, run and test Banter; with --dev also what
 # "make lint", "make fuzz" and the like use; with --stack what "make test-stack" uses: a container
-# engine (docker.io), docker-compose, mmdebstrap, balancers and a name server; with --deb what makes and tries the
-# Debian package. It looks for the things themselves, not for packages, so a compiler or a Node of
-# your own is fine. When nothing is missing it does and says nothing.
+# engine (docker.io), docker-compose, mmdebstrap, balancers and a name server; with --deb what makes
+# and tries the Debian package. It looks for the things themselves, not for packages, so a compiler
+# or a Node of your own is fine. When nothing is missing it does and says nothing.
 #
 # No system service is installed or started: of MariaDB only the programs are taken
 # (mariadb-server-core), and Banter starts its own private instance. --dev and --stack are the

@@ -23,9 +23,11 @@
 
 /* ---- what workers are forked with ---- */
 
-/* The files that the build put beside the program, or where they are installed. */
+/* The files that the build put beside the program, or where they are installed: seen from the
+ * program first, so that an installed tree can be moved. */
 static char *find_assets(const struct settings *settings)
 {
+    static const char *const beside_program[] = {"../../assets", "../share/banter/assets"};
     char program[PATH_MAX];
     char *beside;
     ssize_t len;
@@ -36,10 +38,12 @@ static char *find_assets(const struct settings *settings)
     if (len > 0) {
         program[len] = '\0';
         *strrchr(program, '/') = '\0';
-        beside = mem_printf("%s/../../assets", program);
-        if (access(beside, R_OK) == 0)
-            return beside;
-        mem_free(beside);
+        for (size_t i = 0; i < ARRAY_LEN(beside_program); i++) {
+            beside = mem_printf("%s/%s", program, beside_program[i]);
+            if (access(beside, R_OK) == 0)
+                return beside;
+            mem_free(beside);
+        }
     }
     return mem_strdup(BANTER_PREFIX "/share/banter/assets");
 }

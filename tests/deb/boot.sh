@@ -27,4 +27,6 @@ mkdir .old
 pivot_root . .old
 umount -l /.old
 rmdir /.old
+# As a booted system has it: credentials reach a service by propagation.
+mount --make-rshared /
 exec env -i container=banter-test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd

@@ -41,6 +41,28 @@ alert_rules() {
     promtool test rules deploy/monitoring/alerts_test.yml &&
     promtool check config deploy/monitoring/prometheus.yml
 }
+# The units name programs that are not installed here: each gets one that does nothing. Its score says
+# how exposed a service is, from 0 to 10; the threshold is 1.5.
+systemd_units() {
+  folder=$(mktemp -d) || return 1
+  for unit in deploy/systemd/*.service; do
+    program=$folder/$(basename "$unit" .service)
+    printf '#!/bin/sh\n' >"$program" && chmod +x "$program"
+    mkdir "$folder/${unit##*/}.d"
+    cp deploy/systemd/credentials.conf "$folder/${unit##*/}.d/"
+    sed "s|^ExecStart=/usr/bin/|ExecStart=$folder/|" "$unit" >"$folder/${unit##*/}"
+  done
+  status=0
+  words=$(systemd-analyze verify --man=no "$folder"/*.service 2>&1) || status=1
+  # What it says of units that are not ours is not ours.
+  if printf '%s\n' "$words" | grep banter; then status=1; fi
+  for unit in "$folder"/*.service; do
+    systemd-analyze security --no-pager --offline=true --threshold=15 "$unit" || status=1
+  done
+  rm -rf "$folder"
+  return $status
+}
+kubernetes_manifests() { make -s tests/kubernetes/node_modules/.stamp && node --test tests/kubernetes/; }
 compose_config() {
   export BANTER_DB_PASSWORD=lint
   docker-compose -f docker-compose.yml --profile monitoring config -q &&
@@ -56,6 +78,8 @@ compose_config() {
   check shellcheck shellcheck shellcheck $scripts .ci/run
   check haproxy haproxy haproxy_config
   check alerts promtool alert_rules
+  check systemd systemd-analyze systemd_units
+  check kubernetes npm kubernetes_manifests
   check compose docker-compose compose_config
 }
 
