@@ -8,7 +8,7 @@ int main(int argc, char **argv)
     struct settings settings;
     char error[160];
     enum settings_result result = settings_load(&settings, SETTINGS_BROKER, argc, argv);
-    int status = result == SETTINGS_EXIT_OK ? 0 : 1;
+    int status = result == SETTINGS_EXIT_OK ? 0 : 2;
 
     if (result == SETTINGS_RUN) {
         log_init("broker", LOG_INFO);
