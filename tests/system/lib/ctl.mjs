@@ -17,6 +17,9 @@ export function startCtl(stack, words, { env = {} } = {}) {
   const child = spawn(binary('banterctl'), words, { env: environment(stack, env), stdio: 'pipe' });
   child.out = '';
   child.err = '';
+  // A character may come in two pieces.
+  child.stdout.setEncoding('utf8');
+  child.stderr.setEncoding('utf8');
   child.stdout.on('data', (data) => (child.out += data));
   child.stderr.on('data', (data) => (child.err += data));
   child.exited = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
