@@ -33,10 +33,13 @@ Q := $(if $(V),,@)
 
 # ---- flags ---------------------------------------------------------------------------------------
 
+comma := ,
 PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto
 # Not there yet on a fresh machine, where only "make bootstrap" (and run, test) make sense.
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
-PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lscrypt -lcrypt
+# A sanitizer has a crypt_r() of its own that calls the library's, which would not be there as needed.
+LIBCRYPT := $(if $(filter asan tsan fuzz,$(VARIANT)),-Wl$(comma)--no-as-needed) -lcrypt
+PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lscrypt $(LIBCRYPT)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
   -Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wvla -Wundef -Wpointer-arith -Wcast-qual \

@@ -4,6 +4,7 @@
 #include "common/db_impl.h"
 #include "common/mem.h"
 
+#include <errmsg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -276,6 +277,23 @@ static void fetch_cut_cells(struct statement *statement)
         CHECK(mysql_stmt_bind_result(statement->handle, statement->binds) == 0);
 }
 
+/* A row that was awaited did not come. The library has the reason with the statement or with the
+ * connection, whichever of its layers noticed. */
+static void fail_stream(struct db *db)
+{
+    char text[MYSQL_ERRMSG_SIZE + 1];
+    unsigned number = mysql_stmt_errno(db->current->handle);
+    const char *sql = db->current->sql;
+
+    if (number == 0)
+        number = mysql_errno(db->mysql);
+    if (number == 0)
+        number = CR_SERVER_LOST;
+    snprintf(text, sizeof(text), "%s", mysql_error(db->mysql));
+    db->stream_err = db_fail(db, number, text, sql, DB_PHASE_READ);
+    db_release_result(db);
+}
+
 bool db_next(struct db *db)
 {
     int result;
@@ -289,8 +307,7 @@ bool db_next(struct db *db)
         return false;
     }
     if (db->streams && result == 1) {
-        db->stream_err = fail_statement(db, db->current, DB_PHASE_READ);
-        db_release_result(db);
+        fail_stream(db);
         return false;
     }
     /* The others' rows are here already (mysql_stmt_store_result): nothing is left to fail. */
