@@ -440,53 +440,6 @@ static void test_bulk_rate(void **state)
     assert_int_equal(count_rows(db), (uint64_t)ROWS * BATCHES);
 }
 
-/* Rows that stay at the server: all come, long ones, too; the end is told from a break. */
-static void test_stream(void **state)
-{
-    static const char sql[] = "SELECT seq, REPEAT('x', seq) FROM seq_1_to_3000";
-    struct db *db = *state;
-    uint64_t rows = 0;
-
-    assert_int_equal(db_stream(db, sql, NULL, 0), ERR_NONE);
-    while (db_next(db)) {
-        rows++;
-        assert_int_equal(db_col_u64(db, 0), rows);
-        assert_int_equal(db_col_bytes(db, 1).len, rows);
-    }
-    assert_int_equal(rows, 3000);
-    assert_int_equal(db_stream_err(db), ERR_NONE);
-    /* One that is left in the middle is no hindrance. */
-    assert_int_equal(db_stream(db, sql, NULL, 0), ERR_NONE);
-    assert_true(db_next(db));
-    assert_int_equal(db_run(db, "SELECT 7", NULL, 0), ERR_NONE);
-    assert_true(db_next(db));
-    assert_int_equal(db_col_u64(db, 0), 7);
-    assert_int_equal(db_stream(db, sql, NULL, 0), ERR_NONE);
-    assert_true(db_next(db));
-    assert_int_equal(db_col_u64(db, 0), 1);
-}
-
-static void test_stream_that_breaks(void **state)
-{
-    static const char sql[] = "SELECT seq, REPEAT('x', 10000) FROM seq_1_to_30000";
-    struct db *db = *state;
-    struct db *other = connect_db();
-    uint64_t rows = 0;
-    char kill[64];
-
-    assert_int_equal(db_run(db, "SELECT CONNECTION_ID()", NULL, 0), ERR_NONE);
-    assert_true(db_next(db));
-    snprintf(kill, sizeof(kill), "KILL %llu", (unsigned long long)db_col_u64(db, 0));
-    assert_int_equal(db_stream(db, sql, NULL, 0), ERR_NONE);
-    assert_true(db_next(db));
-    script(other, kill);
-    while (db_next(db))
-        rows++;
-    assert_true(rows < 30000 - 1);
-    assert_int_equal(db_stream_err(db), ERR_DATABASE_UNAVAILABLE);
-    db_destroy(&other);
-}
-
 static void test_scripts(void **state)
 {
     static const char bad[] = "INSERT INTO test_db (id) VALUES (1); SELECT 1; "
@@ -587,8 +540,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_loss_of_a_change_is_uncertain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bulk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bulk_rate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_stream_that_breaks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scripts, setup, teardown),
         cmocka_unit_test(test_an_absent_server_is_told_at_once),
         cmocka_unit_test(test_a_pool_of_connections),
