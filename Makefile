@@ -291,7 +291,7 @@ clean: ## remove what was built (var/ and its database stay)
 
 test: ## every test: unit, integration and system; the last line counts them
 	@sh deploy/bootstrap.sh
-	+@$(AGAIN) all unit-programs $(TEST_PACKAGES) $(CLIENT_BUILT)
+	+@$(AGAIN) all man unit-programs $(TEST_PACKAGES) $(CLIENT_BUILT)
 	@sh tests/run.sh $(B) unit sim integration web client system
 
 unit: unit-programs ## the unit tests
@@ -304,7 +304,7 @@ sim: $(SIM_PROGRAM) ## 100,000 random schedules of loss and death; SIM_SEEDS= ho
 integration: unit-programs ## the tests of C modules that want a MariaDB
 	@sh tests/run.sh $(B) integration
 
-system: all $(TOOL_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the real processes
+system: all man $(TOOL_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the real processes
 	@sh tests/run.sh $(B) system
 
 client: all $(TEST_PACKAGES) $(CLIENT_BUILT) ## the JavaScript client's tests: its own, and against the real server
@@ -340,7 +340,7 @@ test-stack: ## the compose stack for real: build, use, kill, scale, update, stop
 
 asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@sh deploy/bootstrap.sh
-	+@$(AGAIN) VARIANT=asan all unit-programs $(TEST_PACKAGES)
+	+@$(AGAIN) VARIANT=asan all man unit-programs $(TEST_PACKAGES)
 	@$(MAKE) VARIANT=asan asan-run
 
 asan-run:

@@ -19,7 +19,7 @@ wanted=systemd,systemd-sysv,dbus,mariadb-server,curl,man-db
 if [ ! -s "$base" ]; then
   echo "test-deb: making a fresh Debian 12"
   depends=$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/ //g')
-  mmdebstrap --quiet --variant=apt --include="$wanted,$depends" bookworm "$base.new"
+  mmdebstrap --quiet --format=tar --variant=apt --include="$wanted,$depends" bookworm "$base.new"
   mv "$base.new" "$base"
 fi
 
