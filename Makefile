@@ -257,7 +257,7 @@ tests/kubernetes/node_modules/.stamp: tests/kubernetes/package-lock.json
 AGAIN = $(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 bootstrap: ## install what the build and the tests need from Debian
-	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --test
 
 run: ## install what is missing, build, and run the whole chat in the foreground
 	@sh deploy/bootstrap.sh
@@ -290,7 +290,7 @@ clean: ## remove what was built (var/ and its database stay)
 # ---- tests ---------------------------------------------------------------------------------------
 
 test: ## every test: unit, integration and system; the last line counts them
-	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --test
 	+@$(AGAIN) all man unit-programs $(TEST_PACKAGES) $(CLIENT_BUILT)
 	@sh tests/run.sh $(B) unit sim integration web client system
 
@@ -333,13 +333,13 @@ test-kill: all $(TEST_PACKAGES) ## kill, stop and cut everything for KILL_SECOND
 	@BANTER_BIN_DIR=$(B)/bin KILL_SECONDS=$(KILL_SECONDS) node tests/kill/kill.mjs
 
 test-stack: ## the compose stack for real: build, use, kill, scale, update, stop; STACK=netns without containers
-	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --test
 	@sh deploy/bootstrap.sh --stack
 	+@$(AGAIN) all $(TEST_PACKAGES)
 	@BANTER_BIN_DIR=$(B)/bin sh tests/stack/run.sh $(STACK)
 
 asan: ## unit, integration and system tests with AddressSanitizer and UBSan
-	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --test
 	+@$(AGAIN) VARIANT=asan all man unit-programs $(TEST_PACKAGES)
 	@$(MAKE) VARIANT=asan asan-run
 

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs from Debian what this machine lacks to build, run and test Banter; with --dev also what
-# "make lint", "make fuzz" and the like use; with --stack what "make test-stack" uses: a container
+# Installs from Debian what this machine lacks to build and run Banter; with --test also what "make
+# test" uses; with --dev what "make lint", "make fuzz" and the like do, too; with --stack what "make test-stack" uses: a container
 # engine (docker.io), docker-compose, mmdebstrap, balancers and a name server; with --deb what makes
 # and tries the Debian package. It looks for the things themselves, not for packages, so a compiler
 # or a Node of your own is fine. When nothing is missing it does and says nothing.
 #
 # No system service is installed or started: of MariaDB only the programs are taken
-# (mariadb-server-core), and Banter starts its own private instance. --dev and --stack are the
-# exception: Debian's haproxy, nginx and docker.io bring services, which a system with systemd starts.
+# (mariadb-server-core), and Banter starts its own private instance. The tests are the exception:
+# Debian's haproxy, prometheus, nginx and docker.io bring services, which a system with systemd starts.
 set -eu
 
 PATH=$PATH:/usr/sbin
@@ -41,8 +41,10 @@ look() {
   need npm command npm
   need ca-certificates file /etc/ssl/certs/ca-certificates.crt
   need curl command curl
-  need openssl command openssl
-  need haproxy command haproxy
+  if [ "$1" = --test ] || [ "$1" = --dev ]; then
+    need openssl command openssl
+    need haproxy command haproxy
+  fi
   if [ "$1" = --dev ]; then
     need clang command clang
     need libclang-rt-14-dev libfuzzer 14
@@ -86,9 +88,9 @@ as_root() {
 }
 
 case ${1:-} in
-'' | --dev | --stack | --deb) ;;
+'' | --test | --dev | --stack | --deb) ;;
 *)
-  echo "usage: bootstrap.sh [--dev|--stack|--deb]" >&2
+  echo "usage: bootstrap.sh [--test|--dev|--stack|--deb]" >&2
   exit 2
   ;;
 esac
