@@ -71,6 +71,6 @@ done
 }
 
 cd /
-nsenter -t "$init" -m -p -n -i -u -C -r -w/ \
+nsenter -t "$init" -m -p -n -i -u -C -r -w \
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
   sh /root/inside.sh
