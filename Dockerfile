@@ -13,6 +13,8 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY web ./
 # The web client stands on the JavaScript client's sources.
 COPY clients/js /src/clients/js
+# A page is made from it.
+COPY docs/WEBSOCKET.md /src/docs/
 RUN npm run build
 
 FROM ${DEBIAN_IMAGE} AS build

@@ -201,7 +201,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 
 # npm ci only when the lock changed, the build only when a source did.
 # The web client is built on the JavaScript client.
-WEB_SOURCES := $(shell find web clients/js/src -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+WEB_SOURCES := $(shell find web clients/js/src docs/WEBSOCKET.md -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 
 ifneq ($(wildcard web/package.json),)
 web: build/web.stamp ## build the web client and the API pages: build/assets

@@ -1,4 +1,5 @@
-// The API pages in a browser: offline, under the Content-Security-Policy, trying calls.
+// The API pages in a browser: offline, under the Content-Security-Policy; what a newcomer would do on
+// a fresh server, with the values that stand there.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startStack } from '../system/lib/stack.mjs';
@@ -6,10 +7,16 @@ import { launchBrowser, Person } from './people.mjs';
 
 let stack;
 let browser;
+let reader;
+let page;
+let paths;
 
 before(async () => {
   browser = await launchBrowser();
   stack = await startStack({ workers: 1 });
+  reader = await Person.arrive(browser, stack.url);
+  page = reader.page;
+  ({ paths } = await (await fetch(`${stack.url}/openapi.json`)).json());
 });
 
 after(async () => {
@@ -17,14 +24,97 @@ after(async () => {
   await stack?.stop();
 });
 
-test('the API pages work offline, under the Content-Security-Policy, and try calls', async () => {
-  const reader = await Person.arrive(browser, stack.url);
-  const { page } = reader;
-  const answer = await page.goto(`${stack.url}/docs#/accounts/register`);
+const operations = () =>
+  Object.values(paths).flatMap((item) => Object.values(item)).filter(({ operationId }) => operationId);
+
+async function logIn(name, password, { isNew = false } = {}) {
+  await page.goto(`${stack.url}/docs/`);
+  const out = page.getByRole('button', { name: 'Log out', exact: true });
+  if (await out.isVisible()) await out.click();
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('Password').fill(password);
+  if (isNew) await page.getByLabel('E-mail, for a new account').fill(`${name}@example.org`);
+  await page.getByRole('button', { name: isNew ? 'Create an account' : 'Log in', exact: true }).click();
+  await page.getByText(`Authorized as ${name}`).waitFor();
+}
+
+const tried = new Set();
+
+// Opens the call, presses Execute and gives the status of the answer.
+async function execute(operationId) {
+  const { tags } = operations().find((each) => each.operationId === operationId);
+  await page.goto(`${stack.url}/healthz`);
+  const answer = await page.goto(`${stack.url}/docs/#/${tags[0]}/${operationId}`);
   assert.match(answer.headers()['content-security-policy'] ?? '', /script-src 'self'(;|$)/);
-  await page.locator('.opblock.is-open .execute').waitFor();
-  await page.locator('.opblock.is-open .execute').click();
-  const status = page.locator('.opblock.is-open .live-responses-table .response-col_status');
-  await status.filter({ hasText: '200' }).waitFor();
-  await reader.leave();
+  const block = page.locator('.opblock.is-open');
+  await block.locator('.execute').click();
+  const status = block.locator('.live-responses-table .response-col_status').last();
+  await status.filter({ hasText: /\d{3}/ }).waitFor();
+  tried.add(operationId);
+  return Number.parseInt(await status.textContent(), 10);
+}
+
+test('every call can be tried, and succeeds with the values that stand there', async (t) => {
+  const succeeds = (operationId) =>
+    t.test(operationId, async () => assert.equal(await execute(operationId), 200));
+  await succeeds('index');
+  await succeeds('health');
+  await succeeds('register');
+  await succeeds('login');
+  await logIn('newcomer', 'correct horse', { isNew: true });
+  for (const id of ['createRoom', 'listRooms', 'getRoom', 'listRoomUsers', 'sendMessage', 'listMessages', 'verifyRoom'])
+    await succeeds(id);
+  // Whoever made the room is in it, and stays: joining and leaving are another's to try.
+  const { username, password } = paths['/api/login'].post.requestBody.content['application/json'].example;
+  await logIn(username, password);
+  for (const id of ['joinRoom', 'leaveRoom', 'healthz', 'livez', 'ready', 'openapi', 'logout']) await succeeds(id);
+  await logIn(username, password);
+  await succeeds('deleteAccount');
+  const untried = operations()
+    .filter((each) => each['x-try-it-out'] !== false && !tried.has(each.operationId))
+    .map((each) => each.operationId);
+  assert.deepEqual(untried, []);
+  assert.deepEqual(reader.faults, []);
 });
+
+test('the live protocol: a frame from the page, sent from the page', async () => {
+  await logIn('listener', 'correct horse', { isNew: true });
+  const room = await page.evaluate(async () => {
+    const { token } = JSON.parse(localStorage.getItem('banter.docs.session'));
+    const answer = await fetch('/api/chat/rooms', {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: '{"name":"Lantern room"}',
+    });
+    return answer.json();
+  });
+  await page.goto(`${stack.url}/docs/websocket.html`);
+  await page.getByRole('button', { name: 'Connect', exact: true }).click();
+  const log = page.getByRole('log');
+  await log.getByText('"type":"hello"').waitFor();
+  await page.locator('#send textarea').fill(`{"type":"subscribe","room_id":${room.id},"since":0}`);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await log.getByText('"type":"caught_up"').waitFor();
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await log.getByText('closed: 1000').waitFor();
+  assert.deepEqual(reader.faults, []);
+});
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe-core finds nothing, ${colorScheme}`, async (t) => {
+    const person = await Person.arrive(browser, stack.url, { colorScheme });
+    for (const [name, path, there] of [
+      ['calls', '/docs/', '.opblock'],
+      ['an open call', '/docs/#/accounts/register', '.opblock.is-open .execute'],
+      ['the live protocol', '/docs/websocket.html', 'article h2'],
+    ]) {
+      await t.test(name, async () => {
+        await person.page.goto(`${stack.url}/healthz`);
+        await person.page.goto(stack.url + path);
+        await person.page.locator(there).first().waitFor();
+        assert.deepEqual(await person.accessibilityFaults(), []);
+      });
+    }
+    await person.leave();
+  });
+}

@@ -1,6 +1,8 @@
 import Ajv2020 from 'ajv/dist/2020'
 import addFormats from 'ajv-formats'
+import { createConfig, lint } from '@redocly/openapi-core'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 /* openapi.json against itself and against the C sources' tables of limits and errors. */
@@ -36,6 +38,43 @@ function mediaTypes(node: unknown, pointer: string, fn: (media: Json, pointer: s
 }
 
 describe('openapi.json', () => {
+  test('a linter of OpenAPI 3.1 has nothing to say', async () => {
+    const config = await createConfig({
+      extends: ['recommended-strict'],
+      rules: {
+        'operation-operationId': 'error',
+        'operation-description': 'off',
+        'operation-tag-defined': 'error',
+        'tag-description': 'error',
+        'no-invalid-media-type-examples': 'error',
+        'no-invalid-schema-examples': 'error',
+        'no-invalid-parameter-examples': 'error',
+        // What any request can meet is in the default answer, which every operation has.
+        'operation-4xx-response': 'off',
+        // A server of one's own is at localhost.
+        'no-server-example.com': 'off',
+        // The frames are not referred to by paths, but by x-websocket.
+        'no-unused-components': 'off',
+      },
+    })
+    const problems = await lint({ ref: fileURLToPath(new URL('../openapi.json', import.meta.url)), config })
+    expect(problems.map((each) => `${each.ruleId} ${each.location[0]?.pointer}: ${each.message}`)).toEqual([])
+  })
+
+  test('every call has an example of its body and of each of its answers in JSON', () => {
+    for (const [path, item] of Object.entries(spec.paths as Json)) {
+      for (const [method, operation] of Object.entries(item as Json)) {
+        expect(operation.summary, `${method} ${path}`).toBeTruthy()
+        const places = [operation.requestBody, ...Object.values(operation.responses as Json)]
+        for (const place of places) {
+          const media = place?.content?.['application/json']
+          // The description itself needs no example of itself.
+          if (media && path !== '/openapi.json') expect(media.example ?? media.examples, `${method} ${path}`).toBeDefined()
+        }
+      }
+    }
+  })
+
   test('every example fits its schema', () => {
     let count = 0
     mediaTypes(spec, '', (media, pointer) => {
