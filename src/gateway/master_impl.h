@@ -76,7 +76,8 @@ struct master {
 
     struct generation *next; /* NULL: no reload is under way */
     uint64_t next_until_ms;
-    bool reload_again;
+    bool reload_again;  /* as soon as what is under way is over */
+    bool upgrade_again; /* the same */
 
     pid_t successor; /* 0: no upgrade is under way */
     int successor_pipe;

@@ -48,7 +48,7 @@ ATTR_NORETURN static void become_successor(struct master *master, int ready_pipe
 
 static const char *refusal(const struct master *master)
 {
-    if (master->stopping || master->successor != 0 || master->next != NULL || !master->serving)
+    if (master->stopping || master->successor != 0)
         return "another change is under way";
     if (master->pid == 1)
         return "process 1 of a container cannot be replaced; replace the container";
@@ -61,6 +61,9 @@ void upgrade_begin(struct master *master)
     int ends[2];
     pid_t pid;
 
+    master->upgrade_again = why == NULL && (master->next != NULL || !master->serving);
+    if (master->upgrade_again)
+        return; /* it is done when that is over */
     if (why == NULL && pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         why = strerror(errno);
     /* The new program may have more workers; if it fails, then nobody came to their sockets. */
@@ -115,6 +118,8 @@ void upgrade_step(struct master *master, uint64_t now)
 {
     char byte;
 
+    if (master->successor == 0 && master->upgrade_again && master->serving && master->next == NULL)
+        upgrade_begin(master);
     if (master->successor == 0 || master->succeeded)
         return;
     if (!master->successor_failed && read(master->successor_pipe, &byte, 1) == 1) {

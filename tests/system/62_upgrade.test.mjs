@@ -121,7 +121,8 @@ describe('SIGUSR2', () => {
         BANTER_CONFIG: config, BANTER_BROKERS: stack.brokerAddresses.join(','),
       });
       const api = new Api(`http://127.0.0.1:${port}`);
-      await poll('it to be ready', async () => (await api.get('/readyz')).status === 200);
+      // Asked while it still starts, it does so when it has started.
+      await poll('it to listen', () => program.output().includes('event=master.ready'), { everyMs: 1 });
       let failures = 0;
       for (const [text, said] of [
         [`BANTER_LISTEN=127.0.0.1:${port}\nBANTER_PING_MS=soon\n`, /gateway\.conf:2: BANTER_PING_MS/],
