@@ -117,4 +117,17 @@ for (const colorScheme of ['light', 'dark']) {
     }
     await person.leave();
   });
+
+  test(`an answer fits a narrow screen, and axe-core finds nothing in it, ${colorScheme}`, async () => {
+    const viewport = { width: 360, height: 740 };
+    const person = await Person.arrive(browser, `${stack.url}/docs/#/rooms/createRoom`, { colorScheme, viewport });
+    const block = person.page.locator('.opblock.is-open');
+    await block.locator('.execute').click();
+    const status = block.locator('.live-responses-table .response-col_status').last();
+    await status.filter({ hasText: /\d{3}/ }).waitFor();
+    const beyond = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    assert.equal(await person.page.evaluate(beyond), 0);
+    assert.deepEqual(await person.accessibilityFaults(), []);
+    await person.leave();
+  });
 }

@@ -54,6 +54,8 @@ function nameAll(root) {
       if (role) element.setAttribute('role', role)
     }
   }
+  // What can be scrolled sideways must be reachable without a mouse.
+  for (const block of root.querySelectorAll('pre.microlight:not([tabindex])')) block.tabIndex = 0
 }
 
 function observe(response) {
