@@ -15,6 +15,7 @@
 
 #define NS_PER_S   UINT64_C(1000000000)
 #define READ_BYTES (1024 * 1024)
+#define IDLE_NS    UINT64_C(10000000)
 #define EVENTS     512
 #define FRAME_ROOM 16
 #define CONNECT_S  120
@@ -390,10 +391,12 @@ static void on_epoll(const struct epoll_event *event)
         on_readable(client);
 }
 
-static void turn(int wait_ms)
+/* Never spins, since on a shared core the server's processes would wait for it. */
+static void turn(uint64_t wait_ns)
 {
+    struct timespec wait = {(time_t)(wait_ns / NS_PER_S), (long)(wait_ns % NS_PER_S)};
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(load.epoll, events, EVENTS, wait_ms);
+    int count = epoll_pwait2(load.epoll, events, EVENTS, &wait, NULL);
 
     for (int i = 0; i < count; i++)
         on_epoll(&events[i]);
@@ -442,7 +445,7 @@ void clients_open(const struct options *options, const struct plan *plan, struct
     begin_some();
     while ((load.connecting > 0 || load.next_to_connect < load.count) &&
            now_ns() - from < CONNECT_S * NS_PER_S) {
-        turn(100);
+        turn(IDLE_NS);
         begin_some();
     }
     results->connect_s = (double)(now_ns() - from) / 1e9;
@@ -469,9 +472,14 @@ static void run_until(uint64_t end_ns)
     uint64_t now;
 
     while ((now = now_ns()) < end_ns) {
-        if (load.options->outstanding == 0 && load.sending)
+        uint64_t wake_ns = MIN(end_ns, now + IDLE_NS);
+
+        if (load.options->outstanding == 0 && load.sending) {
             send_due(now);
-        turn(load.options->outstanding == 0 ? 0 : 10);
+            wake_ns = MIN(wake_ns, load.rooms[load.due_room].due_ns);
+            now = now_ns();
+        }
+        turn(wake_ns > now ? wake_ns - now : 0);
     }
 }
 
@@ -509,7 +517,7 @@ void clients_run(void (*on_begin)(void), void (*on_end)(void))
     on_end();
     load.sending = false;
     for (uint64_t end = now_ns() + 10 * NS_PER_S; now_ns() < end && !everything_heard();)
-        turn(10);
+        turn(IDLE_NS);
 }
 
 /* What did not come is lost; and all members of a room have heard the same in the same order. */

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static struct options options = {
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
     struct rlimit files;
 
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: messages leave when they are due */
     read_options(argc, argv, &plan);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
