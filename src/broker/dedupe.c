@@ -51,8 +51,8 @@ struct dedupe *dedupe_create(size_t window)
 {
     struct dedupe *dedupe = mem_alloc(sizeof(*dedupe));
 
-    dedupe->pending = map_create();
-    dedupe->answers = map_create();
+    dedupe->pending = map_create(ID_BYTES);
+    dedupe->answers = map_create(ID_BYTES);
     dedupe->ring = mem_alloc_array(window, sizeof(*dedupe->ring));
     dedupe->window = window;
     return dedupe;
@@ -91,12 +91,12 @@ enum dedupe_verdict dedupe_check(struct dedupe *dedupe, uint64_t room_id,
     struct remembered *known;
 
     make_id(room_id, key, id);
-    pending = map_find(dedupe->pending, id, sizeof(id));
+    pending = map_find(dedupe->pending, id);
     if (pending != NULL) {
         attach(pending, waiter);
         return DEDUPE_ATTACHED;
     }
-    known = map_find(dedupe->answers, id, sizeof(id));
+    known = map_find(dedupe->answers, id);
     if (known == NULL)
         return DEDUPE_NEW;
     *answer_out = (struct dedupe_answer){
@@ -115,7 +115,7 @@ void dedupe_begin(struct dedupe *dedupe, struct dedupe_pending *pending)
     uint8_t id[ID_BYTES];
 
     make_id(pending->room_id, pending->key, id);
-    CHECK(map_put(dedupe->pending, id, sizeof(id), pending) == NULL);
+    CHECK(map_put(dedupe->pending, id, pending) == NULL);
 }
 
 static void remember(struct dedupe *dedupe, const struct dedupe_pending *pending,
@@ -124,8 +124,8 @@ static void remember(struct dedupe *dedupe, const struct dedupe_pending *pending
     struct remembered *slot = &dedupe->ring[dedupe->next];
 
     dedupe->next = (dedupe->next + 1) % dedupe->window;
-    if (slot->used && map_find(dedupe->answers, slot->id, ID_BYTES) == slot)
-        map_remove(dedupe->answers, slot->id, ID_BYTES);
+    if (slot->used && map_find(dedupe->answers, slot->id) == slot)
+        map_remove(dedupe->answers, slot->id);
     mem_free(slot->text);
     *slot = (struct remembered){
         .used = true,
@@ -137,7 +137,7 @@ static void remember(struct dedupe *dedupe, const struct dedupe_pending *pending
         .text = mem_strdup(answer->text),
     };
     memcpy(slot->id, id, ID_BYTES);
-    map_put(dedupe->answers, id, ID_BYTES, slot);
+    map_put(dedupe->answers, id, slot);
 }
 
 void dedupe_end(struct dedupe *dedupe, struct dedupe_pending *pending,
@@ -146,7 +146,7 @@ void dedupe_end(struct dedupe *dedupe, struct dedupe_pending *pending,
     uint8_t id[ID_BYTES];
 
     make_id(pending->room_id, pending->key, id);
-    CHECK(map_remove(dedupe->pending, id, sizeof(id)) == pending);
+    CHECK(map_remove(dedupe->pending, id) == pending);
     if (answer != NULL && dedupe->window > 0)
         remember(dedupe, pending, id, answer);
 }

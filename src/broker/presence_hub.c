@@ -16,12 +16,16 @@ struct hub_link {
     uint64_t generation; /* of the worker's snapshot of the shard that it was last in */
 };
 
+struct pair_key {
+    uint64_t room_id;
+    uint64_t user_id;
+};
+
 /* A user who is online in a room, or was a moment ago (lingering). */
 struct hub_pair {
     struct list_node lingering; /* presence_hub.lingering, by deadline; linked: no links */
     struct list links;
-    uint64_t room_id;
-    uint64_t user_id;
+    struct pair_key key;
     uint64_t linger_until_ms;
 };
 
@@ -39,13 +43,8 @@ struct presence_hub {
     struct presence_hub_calls calls;
     uint64_t worker_timeout_ms;
     struct map *workers;
-    struct map *pairs; /* room_id and user_id -> struct hub_pair */
+    struct map *pairs; /* struct hub_pair */
     struct list lingering;
-};
-
-struct pair_key {
-    uint64_t room_id;
-    uint64_t user_id;
 };
 
 struct presence_hub *presence_hub_create(const struct presence_hub_calls *calls,
@@ -55,8 +54,8 @@ struct presence_hub *presence_hub_create(const struct presence_hub_calls *calls,
 
     hub->calls = *calls;
     hub->worker_timeout_ms = worker_timeout_ms;
-    hub->workers = map_create();
-    hub->pairs = map_create();
+    hub->workers = MAP_CREATE_INSIDE(struct hub_worker, worker_id);
+    hub->pairs = MAP_CREATE_INSIDE(struct hub_pair, key);
     list_init(&hub->lingering);
     return hub;
 }
@@ -68,27 +67,23 @@ static struct hub_pair *find_pair(const struct presence_hub *hub, uint64_t room_
 {
     struct pair_key key = {room_id, user_id};
 
-    return map_find(hub->pairs, &key, sizeof(key));
+    return map_find(hub->pairs, &key);
 }
 
 static struct hub_pair *create_pair(struct presence_hub *hub, uint64_t room_id, uint64_t user_id)
 {
-    struct pair_key key = {room_id, user_id};
     struct hub_pair *pair = mem_alloc(sizeof(*pair));
 
-    pair->room_id = room_id;
-    pair->user_id = user_id;
+    pair->key = (struct pair_key){room_id, user_id};
     list_init(&pair->links);
-    map_put(hub->pairs, &key, sizeof(key), pair);
+    map_put(hub->pairs, &pair->key, pair);
     return pair;
 }
 
 static void destroy_pair(struct presence_hub *hub, struct hub_pair *pair)
 {
-    struct pair_key key = {pair->room_id, pair->user_id};
-
     CHECK(list_empty(&pair->links));
-    map_remove(hub->pairs, &key, sizeof(key));
+    map_remove(hub->pairs, &pair->key);
     list_remove(&pair->lingering);
     mem_free(pair);
 }
@@ -107,7 +102,7 @@ static struct hub_link *find_link(const struct hub_pair *pair, const struct hub_
 static void add_link(struct hub_worker *worker, struct hub_pair *pair)
 {
     struct hub_link *link = mem_alloc(sizeof(*link));
-    uint64_t room_id = pair->room_id;
+    uint64_t room_id = pair->key.room_id;
     uint32_t shard = bus_shard(room_id);
 
     link->worker = worker;
@@ -115,16 +110,16 @@ static void add_link(struct hub_worker *worker, struct hub_pair *pair)
     link->generation = worker->generation[shard];
     list_push_back(&worker->links[shard], &link->of_worker);
     list_push_back(&pair->links, &link->of_pair);
-    worker->digest[shard] ^= bus_presence_digest(room_id, pair->user_id);
+    worker->digest[shard] ^= bus_presence_digest(room_id, pair->key.user_id);
 }
 
 /* The pair stays, even without links. */
 static struct hub_pair *remove_link(struct hub_link *link)
 {
     struct hub_pair *pair = link->pair;
-    uint64_t room_id = pair->room_id;
+    uint64_t room_id = pair->key.room_id;
 
-    link->worker->digest[bus_shard(room_id)] ^= bus_presence_digest(room_id, pair->user_id);
+    link->worker->digest[bus_shard(room_id)] ^= bus_presence_digest(room_id, pair->key.user_id);
     list_remove(&link->of_worker);
     list_remove(&link->of_pair);
     mem_free(link);
@@ -133,8 +128,8 @@ static struct hub_pair *remove_link(struct hub_link *link)
 
 static void leave_now(struct presence_hub *hub, struct hub_pair *pair)
 {
-    uint64_t room_id = pair->room_id;
-    uint64_t user_id = pair->user_id;
+    uint64_t room_id = pair->key.room_id;
+    uint64_t user_id = pair->key.user_id;
 
     destroy_pair(hub, pair);
     hub->calls.announce(hub->calls.context, room_id, user_id, false);
@@ -330,7 +325,7 @@ void presence_hub_forget(struct presence_hub *hub, uint64_t shards)
     LIST_FOREACH_SAFE (node, &hub->lingering) {
         struct hub_pair *pair = LIST_ITEM(node, struct hub_pair, lingering);
 
-        if ((shards >> bus_shard(pair->room_id) & 1) != 0)
+        if ((shards >> bus_shard(pair->key.room_id) & 1) != 0)
             destroy_pair(hub, pair);
     }
 }

@@ -176,7 +176,7 @@ struct publisher *publisher_create(struct bus_context *context, struct loop *loo
     struct publisher *publisher = mem_alloc(sizeof(*publisher));
 
     publisher->options = *options;
-    publisher->rooms = map_create();
+    publisher->rooms = MAP_CREATE_INSIDE(struct pub_room, room_id);
     list_init(&publisher->active);
     strbuf_init(&publisher->json);
     strbuf_init(&publisher->frame);
@@ -203,7 +203,7 @@ static void on_reopened(void *context)
     struct publisher *publisher = context;
 
     drop_rooms(publisher);
-    publisher->rooms = map_create();
+    publisher->rooms = MAP_CREATE_INSIDE(struct pub_room, room_id);
 }
 
 void publisher_reopen(struct publisher *publisher)

@@ -45,7 +45,7 @@ struct sequencer *sequencer_create(size_t rooms_max)
 {
     struct sequencer *sequencer = mem_alloc(sizeof(*sequencer));
 
-    sequencer->rooms = map_create();
+    sequencer->rooms = MAP_CREATE_INSIDE(struct sequencer_room, room_id);
     list_init(&sequencer->by_use);
     list_init(&sequencer->batch);
     sequencer->rooms_max = rooms_max;

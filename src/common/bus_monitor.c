@@ -200,7 +200,7 @@ struct bus_monitor *bus_monitor_create(void *zmq, void *socket, struct loop *loo
     monitor->socket = socket;
     monitor->changed = changed;
     monitor->context = context;
-    monitor->accepted = map_create();
+    monitor->accepted = map_create_u64();
     do
         snprintf(address, sizeof(address), "inproc://bus-monitor-%u", ++last_number);
     while (zmq_socket_monitor(socket, address, EVENTS) != 0 && zmq_errno() == EINTR);

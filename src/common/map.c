@@ -6,21 +6,21 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Linear probing with backward-shift deletion: no tombstones, so a map that churns stays fast. */
-struct slot {
-    uint64_t hash;
-    void *value; /* NULL: free */
-    uint8_t key_len;
-    uint8_t key[MAP_KEY_MAX];
-};
-
+/* Linear probing with backward-shift deletion: no tombstones, so a map that churns stays fast. The
+ * parts of a slot are in arrays of their own: packed, and a search looks at hashes alone as long as
+ * they differ. */
 struct map {
-    struct slot *slots;
+    void **values; /* NULL: the slot is free */
+    uint32_t *hashes;
+    uint8_t *keys; /* NULL: each is in its value, at key_at */
+    size_t key_at;
+    size_t key_len;
     size_t capacity; /* a power of two */
     size_t count;
 };
 
-#define CAPACITY_MIN 8
+#define CAPACITY_MIN    8
+#define MAP_KEYS_COPIED SIZE_MAX /* as key_at */
 
 static uint64_t seed[2];
 static bool seeded;
@@ -84,21 +84,122 @@ uint64_t map_hash(const void *key, size_t key_len)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-struct map *map_create(void)
+/* ---- slots ------------------------------------------------------------------------------------*/
+
+static void make_slots(struct map *map, size_t capacity)
+{
+    CHECK(capacity <= UINT32_MAX);
+    map->capacity = capacity;
+    map->values = mem_alloc_array(capacity, sizeof(*map->values));
+    map->hashes = mem_alloc_array(capacity, sizeof(*map->hashes));
+    if (map->key_at == MAP_KEYS_COPIED)
+        map->keys = mem_alloc_array(capacity, map->key_len);
+}
+
+static void free_slots(struct map *map)
+{
+    mem_free(map->values);
+    mem_free(map->hashes);
+    mem_free(map->keys);
+}
+
+static const void *key_of(const struct map *map, size_t at)
+{
+    return map->keys != NULL ? map->keys + at * map->key_len
+                             : (const uint8_t *)map->values[at] + map->key_at;
+}
+
+static void fill_slot(struct map *map, size_t at, uint32_t hash, const void *key, void *value)
+{
+    map->hashes[at] = hash;
+    map->values[at] = value;
+    if (map->keys != NULL)
+        memcpy(map->keys + at * map->key_len, key, map->key_len);
+}
+
+/* The slot that holds the key, or the free one where it would go. */
+static size_t locate(const struct map *map, uint32_t hash, const void *key)
+{
+    size_t at = hash & (map->capacity - 1);
+
+    while (map->values[at] != NULL &&
+           (map->hashes[at] != hash || memcmp(key_of(map, at), key, map->key_len) != 0))
+        at = (at + 1) & (map->capacity - 1);
+    return at;
+}
+
+static uint32_t hash_of(const struct map *map, const void *key)
+{
+    return (uint32_t)map_hash(key, map->key_len);
+}
+
+static void resize(struct map *map, size_t capacity)
+{
+    struct map old = *map;
+
+    make_slots(map, capacity);
+    for (size_t i = 0; i < old.capacity; i++) {
+        size_t at = old.hashes[i] & (capacity - 1);
+
+        if (old.values[i] == NULL)
+            continue;
+        while (map->values[at] != NULL)
+            at = (at + 1) & (capacity - 1);
+        fill_slot(map, at, old.hashes[i], key_of(&old, i), old.values[i]);
+    }
+    free_slots(&old);
+}
+
+/* Moves later members of the probe run back, so that no search meets a hole before its key. */
+static void close_hole(struct map *map, size_t hole)
+{
+    size_t mask = map->capacity - 1;
+
+    for (size_t at = (hole + 1) & mask; map->values[at] != NULL; at = (at + 1) & mask) {
+        size_t home = map->hashes[at] & mask;
+
+        if (((at - home) & mask) < ((at - hole) & mask))
+            continue;
+        fill_slot(map, hole, map->hashes[at], key_of(map, at), map->values[at]);
+        hole = at;
+    }
+    map->values[hole] = NULL;
+}
+
+/* ---- maps -------------------------------------------------------------------------------------*/
+
+static struct map *create(size_t key_at, size_t key_len)
 {
     struct map *map = mem_alloc(sizeof(*map));
 
+    CHECK(key_len > 0);
     ensure_seed();
-    map->capacity = CAPACITY_MIN;
-    map->slots = mem_alloc_array(map->capacity, sizeof(*map->slots));
+    map->key_at = key_at;
+    map->key_len = key_len;
+    make_slots(map, CAPACITY_MIN);
     return map;
+}
+
+struct map *map_create(size_t key_len)
+{
+    return create(MAP_KEYS_COPIED, key_len);
+}
+
+struct map *map_create_u64(void)
+{
+    return map_create(sizeof(uint64_t));
+}
+
+struct map *map_create_inside(size_t key_at, size_t key_len)
+{
+    return create(key_at, key_len);
 }
 
 void map_destroy(struct map **map)
 {
     if (*map == NULL)
         return;
-    mem_free((*map)->slots);
+    free_slots(*map);
     mem_free(*map);
     *map = NULL;
 }
@@ -108,88 +209,36 @@ size_t map_count(const struct map *map)
     return map->count;
 }
 
-/* The slot that holds the key, or the free one where it would go. */
-static struct slot *locate(const struct map *map, uint64_t hash, const void *key, size_t key_len)
+void *map_find(const struct map *map, const void *key)
 {
-    size_t at = hash & (map->capacity - 1);
-
-    for (;; at = (at + 1) & (map->capacity - 1)) {
-        struct slot *slot = &map->slots[at];
-
-        if (slot->value == NULL)
-            return slot;
-        if (slot->hash == hash && slot->key_len == key_len && memcmp(slot->key, key, key_len) == 0)
-            return slot;
-    }
+    return map->values[locate(map, hash_of(map, key), key)];
 }
 
-static void resize(struct map *map, size_t capacity)
+void *map_put(struct map *map, const void *key, void *value)
 {
-    struct slot *old = map->slots;
-    size_t old_capacity = map->capacity;
-
-    map->slots = mem_alloc_array(capacity, sizeof(*map->slots));
-    map->capacity = capacity;
-    for (size_t i = 0; i < old_capacity; i++)
-        if (old[i].value != NULL)
-            *locate(map, old[i].hash, old[i].key, old[i].key_len) = old[i];
-    mem_free(old);
-}
-
-void *map_find(const struct map *map, const void *key, size_t key_len)
-{
-    CHECK(key_len <= MAP_KEY_MAX);
-    return locate(map, map_hash(key, key_len), key, key_len)->value;
-}
-
-void *map_put(struct map *map, const void *key, size_t key_len, void *value)
-{
-    uint64_t hash = map_hash(key, key_len);
-    struct slot *slot;
+    uint32_t hash = hash_of(map, key);
+    size_t at;
     void *old;
 
-    CHECK(key_len <= MAP_KEY_MAX && value != NULL);
+    CHECK(value != NULL);
     if ((map->count + 1) * 4 > map->capacity * 3)
         resize(map, map->capacity * 2);
-    slot = locate(map, hash, key, key_len);
-    old = slot->value;
-    if (old == NULL) {
-        slot->hash = hash;
-        slot->key_len = (uint8_t)key_len;
-        memcpy(slot->key, key, key_len);
-        map->count++;
-    }
-    slot->value = value;
+    at = locate(map, hash, key);
+    old = map->values[at];
+    fill_slot(map, at, hash, key, value);
+    CHECK(memcmp(key_of(map, at), key, map->key_len) == 0);
+    map->count += old == NULL;
     return old;
 }
 
-/* Moves later members of the probe run back, so that no search meets a hole before its key. */
-static void close_hole(struct map *map, size_t hole)
+void *map_remove(struct map *map, const void *key)
 {
-    size_t mask = map->capacity - 1;
+    size_t at = locate(map, hash_of(map, key), key);
+    void *value = map->values[at];
 
-    for (size_t at = (hole + 1) & mask; map->slots[at].value != NULL; at = (at + 1) & mask) {
-        size_t home = map->slots[at].hash & mask;
-
-        if (((at - home) & mask) >= ((at - hole) & mask)) {
-            map->slots[hole] = map->slots[at];
-            hole = at;
-        }
-    }
-    map->slots[hole].value = NULL;
-}
-
-void *map_remove(struct map *map, const void *key, size_t key_len)
-{
-    struct slot *slot;
-    void *value;
-
-    CHECK(key_len <= MAP_KEY_MAX);
-    slot = locate(map, map_hash(key, key_len), key, key_len);
-    value = slot->value;
     if (value == NULL)
         return NULL;
-    close_hole(map, (size_t)(slot - map->slots));
+    close_hole(map, at);
     map->count--;
     if (map->capacity > CAPACITY_MIN && map->count * 8 < map->capacity)
         resize(map, map->capacity / 2);
@@ -198,26 +247,29 @@ void *map_remove(struct map *map, const void *key, size_t key_len)
 
 void *map_find_u64(const struct map *map, uint64_t key)
 {
-    return map_find(map, &key, sizeof(key));
+    CHECK(map->key_len == sizeof(key));
+    return map_find(map, &key);
 }
 
 void *map_put_u64(struct map *map, uint64_t key, void *value)
 {
-    return map_put(map, &key, sizeof(key), value);
+    CHECK(map->key_len == sizeof(key));
+    return map_put(map, &key, value);
 }
 
 void *map_remove_u64(struct map *map, uint64_t key)
 {
-    return map_remove(map, &key, sizeof(key));
+    CHECK(map->key_len == sizeof(key));
+    return map_remove(map, &key);
 }
 
 void *map_iter(const struct map *map, size_t *cursor)
 {
     while (*cursor < map->capacity) {
-        struct slot *slot = &map->slots[(*cursor)++];
+        void *value = map->values[(*cursor)++];
 
-        if (slot->value != NULL)
-            return slot->value;
+        if (value != NULL)
+            return value;
     }
     return NULL;
 }

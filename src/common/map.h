@@ -1,8 +1,9 @@
 /*
- * map.h: a hash map from short byte strings, or from 64-bit numbers, to pointers.
+ * map.h: a hash map from byte strings of one length, or from 64-bit numbers, to pointers.
  *
- * Keys are copied; values belong to the caller. The hash is SipHash-1-3, keyed with a seed that
- * is random for each process, so that nobody outside can choose keys that collide. Open addressing;
+ * Values belong to the caller. Keys are copied, or looked up in the values themselves, which costs
+ * the map 12 bytes for each slot and no copy. The hash is SipHash-1-3, keyed with a seed that is
+ * random for each process, so that nobody outside can choose keys that collide. Open addressing;
  * the cost of find, put and remove is O(1). Not thread-safe.
  */
 #ifndef BANTER_COMMON_MAP_H
@@ -10,23 +11,28 @@
 
 #include "common/base.h"
 
-/* Longest key in bytes: a SHA-256 is the longest that anything here uses. */
-#define MAP_KEY_MAX 32
-
 struct map;
 
-struct map *map_create(void);
+/* Keys of key_len bytes, of which the map keeps copies. */
+struct map *map_create(size_t key_len);
+/* Keys are 64-bit numbers: for the calls that end in _u64. */
+struct map *map_create_u64(void);
+/* Keys are in the values, at this offset; they must stay the same while they are in the map. */
+struct map *map_create_inside(size_t key_at, size_t key_len);
+#define MAP_CREATE_INSIDE(type, member)                                                            \
+    map_create_inside(offsetof(type, member), sizeof(((type *)NULL)->member))
 /* Frees the map, not the values; sets *map to NULL. *map may be NULL. */
 void map_destroy(struct map **map);
 
 size_t map_count(const struct map *map);
 
 /* The value, or NULL. */
-void *map_find(const struct map *map, const void *key, size_t key_len);
-/* Sets the value (not NULL) and returns the one that it replaces, or NULL. */
-void *map_put(struct map *map, const void *key, size_t key_len, void *value);
+void *map_find(const struct map *map, const void *key);
+/* Sets the value (not NULL) and returns the one that it replaces, or NULL. Where keys are in the
+ * values, key must be the value's. */
+void *map_put(struct map *map, const void *key, void *value);
 /* Removes the key and returns its value, or NULL. */
-void *map_remove(struct map *map, const void *key, size_t key_len);
+void *map_remove(struct map *map, const void *key);
 
 void *map_find_u64(const struct map *map, uint64_t key);
 void *map_put_u64(struct map *map, uint64_t key, void *value);

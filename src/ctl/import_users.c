@@ -22,7 +22,7 @@ struct import_users *import_users_create(void)
 {
     struct import_users *users = mem_alloc(sizeof(*users));
 
-    users->people = map_create();
+    users->people = map_create_u64();
     return users;
 }
 
@@ -93,7 +93,7 @@ static enum err find_or_make(struct import_users *users, struct db *db, struct p
 
 static enum err map_all(struct import_users *users, struct db *db, const char **twice_out)
 {
-    struct map *taken = map_create();
+    struct map *taken = map_create_u64();
     struct person *person;
     size_t cursor = 0;
     enum err err = ERR_NONE;

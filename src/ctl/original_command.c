@@ -226,8 +226,8 @@ static enum ctl_status run(struct ctl *ctl)
     struct original original = {.ctl = ctl};
     enum ctl_status status = CTL_USAGE;
 
-    original.people = map_create();
-    original.ghosts = map_create();
+    original.people = map_create_u64();
+    original.ghosts = map_create_u64();
     if (take_words(&original, ctl))
         status = import_all(&original);
     db_destroy(&original.users);

@@ -382,7 +382,7 @@ struct bus_link *bus_link_create(struct loop *loop, const struct bus_link_option
     link->handlers = *handlers;
     link->context = context;
     digest_random(&link->worker_id, sizeof(link->worker_id));
-    link->pending_by_id = map_create();
+    link->pending_by_id = map_create_u64();
     list_init(&link->pending);
     list_init(&link->queries);
     strbuf_init(&link->buffer);

@@ -525,7 +525,7 @@ struct http_guard_set *http_guard_set_create(struct event_base *base,
     set->kick = event_new(base, -1, 0, on_kick, set);
     set->tick = event_new(base, -1, EV_PERSIST, on_tick, set);
     CHECK(set->kick != NULL && set->tick != NULL);
-    set->by_evcon = map_create();
+    set->by_evcon = map_create_u64();
     set->last_number = options->first_number;
     set->ports[0] = (struct guard_port){set, false};
     set->ports[1] = (struct guard_port){set, true};

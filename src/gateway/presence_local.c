@@ -8,34 +8,32 @@
 
 #include <string.h>
 
-struct pair {
+struct pair_key {
     uint64_t room_id;
     uint64_t user_id;
+};
+
+struct pair {
+    struct pair_key key;
     uint32_t sockets; /* 0: gone while draining */
 };
 
 struct presence_local {
     struct loop *loop;
     struct bus_link *link;
-    struct map *pairs; /* room and user, 16 bytes, to struct pair */
+    struct map *pairs; /* struct pair */
     uint64_t digest[SHARD_COUNT];
     struct strbuf news[SHARD_COUNT]; /* what changed in this turn */
     bool any_news;
     bool draining;
 };
 
-static void make_key(uint64_t key[2], uint64_t room_id, uint64_t user_id)
-{
-    key[0] = room_id;
-    key[1] = user_id;
-}
-
 static void note(struct presence_local *presence, const struct pair *pair, bool up)
 {
-    uint32_t shard = bus_shard(pair->room_id);
-    struct bus_presence_entry entry = {pair->room_id, pair->user_id, up};
+    uint32_t shard = bus_shard(pair->key.room_id);
+    struct bus_presence_entry entry = {pair->key.room_id, pair->key.user_id, up};
 
-    presence->digest[shard] ^= bus_presence_digest(pair->room_id, pair->user_id);
+    presence->digest[shard] ^= bus_presence_digest(pair->key.room_id, pair->key.user_id);
     bus_presence_add(&presence->news[shard], &entry);
     presence->any_news = true;
     loop_no_wait(presence->loop);
@@ -43,33 +41,29 @@ static void note(struct presence_local *presence, const struct pair *pair, bool 
 
 void presence_local_add(struct presence_local *presence, uint64_t room_id, uint64_t user_id)
 {
-    uint64_t key[2];
-    struct pair *pair;
+    const struct pair_key key = {room_id, user_id};
+    struct pair *pair = map_find(presence->pairs, &key);
 
-    make_key(key, room_id, user_id);
-    pair = map_find(presence->pairs, key, sizeof(key));
     if (pair != NULL) {
         pair->sockets++;
         return;
     }
     pair = mem_alloc(sizeof(*pair));
-    *pair = (struct pair){room_id, user_id, 1};
-    map_put(presence->pairs, key, sizeof(key), pair);
+    *pair = (struct pair){key, 1};
+    map_put(presence->pairs, &pair->key, pair);
     note(presence, pair, true);
 }
 
 void presence_local_remove(struct presence_local *presence, uint64_t room_id, uint64_t user_id)
 {
-    uint64_t key[2];
-    struct pair *pair;
+    const struct pair_key key = {room_id, user_id};
+    struct pair *pair = map_find(presence->pairs, &key);
 
-    make_key(key, room_id, user_id);
-    pair = map_find(presence->pairs, key, sizeof(key));
     CHECK(pair != NULL);
     /* A pair that stays is in the digests and snapshots too, or the broker would find it gone. */
     if (--pair->sockets > 0 || presence->draining)
         return;
-    map_remove(presence->pairs, key, sizeof(key));
+    map_remove(presence->pairs, &key);
     note(presence, pair, false);
     mem_free(pair);
 }
@@ -98,7 +92,7 @@ struct presence_local *presence_local_create(struct loop *loop)
     struct presence_local *presence = mem_alloc(sizeof(*presence));
 
     presence->loop = loop;
-    presence->pairs = map_create();
+    presence->pairs = MAP_CREATE_INSIDE(struct pair, key);
     loop_on_turn_end(loop, on_turn_end, presence);
     return presence;
 }
@@ -139,9 +133,9 @@ void presence_local_send_shard(struct presence_local *presence, uint32_t shard)
 
     /* In pieces that fit a message; the last one may be empty. */
     while ((pair = map_iter(presence->pairs, &cursor)) != NULL) {
-        struct bus_presence_entry entry = {pair->room_id, pair->user_id, true};
+        struct bus_presence_entry entry = {pair->key.room_id, pair->key.user_id, true};
 
-        if (bus_shard(pair->room_id) != shard)
+        if (bus_shard(pair->key.room_id) != shard)
             continue;
         bus_presence_add(&entries, &entry);
         if (entries.len == (size_t)BUS_PRESENCE_ENTRIES_MAX * BUS_PRESENCE_ENTRY_SIZE) {

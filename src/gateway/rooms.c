@@ -562,7 +562,7 @@ struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct room
     rooms->loop = loop;
     rooms->db = db;
     rooms->options = *options;
-    rooms->by_id = map_create();
+    rooms->by_id = MAP_CREATE_INSIDE(struct room, id);
     list_init(&rooms->dirty);
     list_init(&rooms->rings);
     list_init(&rooms->retry_subs);

@@ -319,7 +319,7 @@ static void on_presence(void *context, enum err err, const struct bus_presence_l
         request_reply_error(request, err);
         return;
     }
-    online = map_create();
+    online = map_create_u64();
     for (uint32_t i = 0; i < list->count; i++)
         map_put_u64(online, bus_presence_user(list->users, i), request);
     strbuf_add_str(&request->out, "{\"users\":[");

@@ -48,8 +48,7 @@ static void run_recheck(struct pool_job *job, struct db *db)
 static void on_rechecked(struct pool_job *job)
 {
     struct recheck *recheck = CONTAINER_OF(job, struct recheck, job);
-    struct session *session =
-        map_find(recheck->sessions->by_hash, recheck->token_hash, sizeof(recheck->token_hash));
+    struct session *session = map_find(recheck->sessions->by_hash, recheck->token_hash);
 
     if (session != NULL) {
         session->rechecking = false;
@@ -95,7 +94,7 @@ struct sessions *sessions_create(struct loop *loop, struct pool *db, uint64_t ch
     struct sessions *sessions = mem_alloc(sizeof(*sessions));
 
     sessions->db = db;
-    sessions->by_hash = map_create();
+    sessions->by_hash = MAP_CREATE_INSIDE(struct session, token_hash);
     list_init(&sessions->all);
     sessions->timer = loop_timer_create(loop, on_timer, sessions);
     loop_timer_start_periodic(sessions->timer, MAX(check_ms / CHECK_STEPS, (uint64_t)1));
@@ -115,7 +114,7 @@ void sessions_destroy(struct sessions **sessions)
 static struct session *ensure(struct sessions *sessions, const uint8_t *token_hash,
                               const struct store_session *found)
 {
-    struct session *session = map_find(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE);
+    struct session *session = map_find(sessions->by_hash, token_hash);
     size_t name_size = strlen(found->username) + 1;
 
     if (session != NULL && session->ended && !session->rechecking)
@@ -129,7 +128,7 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     memcpy(session->username, found->username, name_size);
     list_init(&session->members);
     list_push_back(&sessions->all, &session->node);
-    map_put(sessions->by_hash, token_hash, DIGEST_SHA256_SIZE, session);
+    map_put(sessions->by_hash, session->token_hash, session);
     metrics_set(METRIC_SESSIONS_HELD, map_count(sessions->by_hash));
     /* It was found before it was here to be revoked: a revocation that came in between is seen by
      * looking again. */
@@ -155,7 +154,7 @@ void sessions_detach(struct sessions *sessions, struct session_member *member)
     member->session = NULL;
     if (!list_empty(&session->members))
         return;
-    map_remove(sessions->by_hash, session->token_hash, sizeof(session->token_hash));
+    map_remove(sessions->by_hash, session->token_hash);
     metrics_set(METRIC_SESSIONS_HELD, map_count(sessions->by_hash));
     list_remove(&session->node);
     mem_free(session);
@@ -166,7 +165,7 @@ void sessions_on_revoke(struct sessions *sessions, const struct bus_revoke *revo
     struct session *session;
 
     if (revoke->token_hash.len > 0) {
-        session = map_find(sessions->by_hash, revoke->token_hash.data, revoke->token_hash.len);
+        session = map_find(sessions->by_hash, revoke->token_hash.data);
         if (session != NULL)
             end(session);
         return;

@@ -254,8 +254,8 @@ static inline struct client *client_create(const char *address)
                                        client_hear_subscription, client);
     client->events =
         bus_sock_create(client->context, client->loop, BUS_WORKER_EVENTS, client_receive, client);
-    client->sent = map_create();
-    client->rooms = map_create();
+    client->sent = map_create_u64();
+    client->rooms = map_create_u64();
     client->next_id = 1;
     client->ttl_ms = 10000;
     digest_random(&client->worker_id, sizeof(client->worker_id));

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,13 +17,13 @@ static int values[KEYS];
 
 static void test_empty(void **unused)
 {
-    struct map *map = map_create();
+    struct map *map = map_create(1);
     size_t cursor = 0;
 
     (void)unused;
     assert_int_equal(map_count(map), 0);
-    assert_null(map_find(map, "a", 1));
-    assert_null(map_remove(map, "a", 1));
+    assert_null(map_find(map, "a"));
+    assert_null(map_remove(map, "a"));
     assert_null(map_iter(map, &cursor));
     map_destroy(&map);
     assert_null(map);
@@ -31,38 +32,61 @@ static void test_empty(void **unused)
 
 static void test_put_replaces(void **unused)
 {
-    struct map *map = map_create();
+    struct map *map = map_create(3);
 
     (void)unused;
-    assert_null(map_put(map, "key", 3, &values[0]));
-    assert_ptr_equal(map_put(map, "key", 3, &values[1]), &values[0]);
+    assert_null(map_put(map, "key", &values[0]));
+    assert_ptr_equal(map_put(map, "key", &values[1]), &values[0]);
     assert_int_equal(map_count(map), 1);
-    assert_ptr_equal(map_find(map, "key", 3), &values[1]);
-    assert_ptr_equal(map_remove(map, "key", 3), &values[1]);
-    assert_null(map_find(map, "key", 3));
+    assert_ptr_equal(map_find(map, "key"), &values[1]);
+    assert_ptr_equal(map_remove(map, "key"), &values[1]);
+    assert_null(map_find(map, "key"));
     map_destroy(&map);
 }
 
 static void test_keys_are_bytes(void **unused)
 {
-    struct map *map = map_create();
-    char longest[MAP_KEY_MAX];
+    struct map *map = map_create(2);
     char key[3] = "ab";
 
     (void)unused;
-    memset(longest, 'k', sizeof(longest));
-    map_put(map, "", 0, &values[0]);
-    map_put(map, "\0", 1, &values[1]);
-    map_put(map, key, 2, &values[2]);
-    map_put(map, longest, sizeof(longest), &values[3]);
-    map_put(map, longest, sizeof(longest) - 1, &values[4]);
+    map_put(map, "\0\0", &values[0]);
+    map_put(map, "\0\1", &values[1]);
+    map_put(map, key, &values[2]);
     key[0] = 'x'; /* the map has its own copy */
-    assert_ptr_equal(map_find(map, "", 0), &values[0]);
-    assert_ptr_equal(map_find(map, "\0", 1), &values[1]);
-    assert_ptr_equal(map_find(map, "ab", 2), &values[2]);
-    assert_null(map_find(map, "xb", 2));
-    assert_ptr_equal(map_find(map, longest, sizeof(longest)), &values[3]);
-    assert_ptr_equal(map_find(map, longest, sizeof(longest) - 1), &values[4]);
+    assert_ptr_equal(map_find(map, "\0\0"), &values[0]);
+    assert_ptr_equal(map_find(map, "\0\1"), &values[1]);
+    assert_ptr_equal(map_find(map, "ab"), &values[2]);
+    assert_null(map_find(map, "xb"));
+    map_destroy(&map);
+}
+
+struct thing {
+    int other;
+    uint8_t key[5];
+};
+
+/* The same, with nothing but pointers in the map. */
+static void test_keys_inside(void **unused)
+{
+    struct map *map = MAP_CREATE_INSIDE(struct thing, key);
+    static struct thing things[KEYS];
+    struct thing twin;
+
+    (void)unused;
+    for (size_t i = 0; i < KEYS; i++) {
+        snprintf((char *)things[i].key, sizeof(things[i].key), "%04zu", i);
+        assert_null(map_put(map, things[i].key, &things[i]));
+    }
+    twin = things[7];
+    assert_ptr_equal(map_put(map, twin.key, &twin), &things[7]);
+    for (size_t i = 0; i < KEYS; i += 2)
+        assert_ptr_equal(map_remove(map, things[i].key), &things[i]);
+    for (size_t i = 0; i < KEYS; i++)
+        assert_ptr_equal(map_find(map, things[i].key), i % 2 == 0 ? NULL
+                                                       : i == 7   ? &twin
+                                                                  : &things[i]);
+    assert_int_equal(map_count(map), KEYS / 2);
     map_destroy(&map);
 }
 
@@ -88,7 +112,7 @@ static void expect_same(const struct map *map, void *const model[KEYS])
 
 static void test_against_a_model(void **unused)
 {
-    struct map *map = map_create();
+    struct map *map = map_create_u64();
     void *model[KEYS] = {NULL};
     unsigned seed = 1;
 
@@ -132,9 +156,9 @@ static void test_hash(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),          cmocka_unit_test(test_put_replaces),
-        cmocka_unit_test(test_keys_are_bytes), cmocka_unit_test(test_against_a_model),
-        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_empty),           cmocka_unit_test(test_put_replaces),
+        cmocka_unit_test(test_keys_are_bytes),  cmocka_unit_test(test_keys_inside),
+        cmocka_unit_test(test_against_a_model), cmocka_unit_test(test_hash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
