@@ -92,21 +92,24 @@ number() { sed -n "s/^# $1 \([0-9]*\)\$/\1/p" "$2" | tail -n 1; }
 # parallel N: how node runs so many files at once; Node 18 has no such option.
 parallel() { node --help | grep -q -e --test-concurrency && echo "--test-concurrency=$1"; }
 
-system_suite() {
-  set --
-  for source in tests/system/*.test.mjs; do
+# node_suite NAME AT_ONCE FILE...: those of the files that are wanted.
+node_suite() {
+  name=$1
+  at_once=$2
+  shift 2
+  for source in "$@"; do
+    shift
     if wanted "$source"; then set -- "$@" "$source"; fi
   done
   [ $# -gt 0 ] || return
-  # Each story has a stack of its own and mostly waits: two at once.
   # shellcheck disable=SC2046 # none: no word
-  node $(parallel 2) --test --test-reporter=spec --test-reporter-destination=stdout \
+  node $(parallel "$at_once") --test --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
   status=$?
   good=$(number pass "$work/tap")
   bad=$(number fail "$work/tap")
   cancelled=$(number cancelled "$work/tap")
-  add system "${good:-0}" $((${bad:-0} + ${cancelled:-0})) "$status"
+  add "$name" "${good:-0}" $((${bad:-0} + ${cancelled:-0})) "$status"
 }
 
 web_suite() {
@@ -120,32 +123,16 @@ web_suite() {
   add web "$good" "$bad" "$status"
 }
 
-# Mostly waiting, so three files at once, however few cores there are.
-client_suite() {
-  set --
-  for source in clients/js/test/*/*.test.mjs; do
-    if wanted "$source"; then set -- "$@" "$source"; fi
-  done
-  [ $# -gt 0 ] || return
-  # shellcheck disable=SC2046 # none: no word
-  node $(parallel 3) --test --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$work/tap" "$@"
-  status=$?
-  good=$(number pass "$work/tap")
-  bad=$(number fail "$work/tap")
-  cancelled=$(number cancelled "$work/tap")
-  add client "${good:-0}" $((${bad:-0} + ${cancelled:-0})) "$status"
-}
-
 for suite in "$@"; do
   echo "== $suite"
   case $suite in
   unit) cmocka_suite unit ;;
   sim) cmocka_suite sim ;;
   integration) integration_suite ;;
-  system) system_suite ;;
+  # Each story has a stack of its own and mostly waits: several at once, however few the cores.
+  system) node_suite system 2 tests/system/*.test.mjs ;;
   web) web_suite ;;
-  client) client_suite ;;
+  client) node_suite client 3 clients/js/test/*/*.test.mjs ;;
   *)
     echo "run.sh: there is no suite \"$suite\"" >&2
     exit 2

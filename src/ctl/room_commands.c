@@ -2,16 +2,13 @@
  * Rooms: which there are, and removing one.
  */
 #include "common/store_admin.h"
-#include "common/utf8.h"
 #include "ctl/bus_client.h"
+#include "ctl/listing.h"
 #include "ctl/prompt.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define LIST_LIMIT     100
-#define LIST_LIMIT_MAX 1000000
 
 static const struct table_column list_columns[] = {
     {"ID", "id"},
@@ -45,32 +42,14 @@ static void add_room(void *context, const struct admin_room *room)
     table_time(table, room->last_at_us);
 }
 
+static enum err fill(struct db *db, const struct listing_page *page, struct table *table)
+{
+    return store_admin_rooms(db, page->search, page->after, page->limit, add_room, table);
+}
+
 static enum ctl_status list(struct ctl *ctl)
 {
-    struct table *table;
-    const char *search = ctl_option(ctl, "search");
-    struct span text = {(const uint8_t *)search, search != NULL ? strlen(search) : 0};
-    struct db *db;
-    uint64_t after;
-    uint64_t limit;
-    enum err err;
-
-    if (!ctl_option_number(ctl, "after", 0, INT64_MAX, 0, &after) ||
-        !ctl_option_number(ctl, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT, &limit))
-        return CTL_USAGE;
-    if (!utf8_valid(text.data, text.len))
-        return ctl_fail(CTL_USAGE, "--search must be UTF-8.");
-    db = ctl_db(ctl);
-    if (db == NULL)
-        return CTL_USAGE;
-    table = table_create(list_columns, ARRAY_LEN(list_columns));
-    err = store_admin_rooms(db, text, after, limit, add_room, table);
-    if (err != ERR_NONE) {
-        table_destroy(&table);
-        return ctl_fail_err(err);
-    }
-    ctl_print_table(ctl, &table);
-    return CTL_DONE;
+    return listing_run(ctl, list_columns, ARRAY_LEN(list_columns), fill);
 }
 
 const struct ctl_command ctl_room_list = {
@@ -82,9 +61,7 @@ const struct ctl_command ctl_room_list = {
                 "banterctl room list --after=1000 --limit=500 --json\n",
     .options =
         (const struct ctl_option[]){
-            {"search", "TEXT", "only those with it in their name"},
-            {"after", "ID", "go on after this id"},
-            {"limit", "N", "at most so many; 100 without it"},
+            LISTING_OPTIONS("their name"),
             {NULL, NULL, NULL},
         },
     .run = list,

@@ -7,14 +7,13 @@
 #include "common/store_admin.h"
 #include "common/utf8.h"
 #include "ctl/bus_client.h"
+#include "ctl/listing.h"
 #include "ctl/prompt.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define LIST_LIMIT     100
-#define LIST_LIMIT_MAX 1000000
 /* Random bytes of a generated password, and its characters. */
 #define GENERATED_BYTES 15
 #define GENERATED_CHARS 20
@@ -292,32 +291,14 @@ static void add_user(void *context, const struct admin_user *user)
     table_time(table, user->disabled_at_us);
 }
 
+static enum err fill(struct db *db, const struct listing_page *page, struct table *table)
+{
+    return store_admin_users(db, page->search, page->after, page->limit, add_user, table);
+}
+
 static enum ctl_status list(struct ctl *ctl)
 {
-    struct table *table;
-    const char *search = ctl_option(ctl, "search");
-    struct db *db;
-    uint64_t after;
-    uint64_t limit;
-    enum err err;
-
-    if (!ctl_option_number(ctl, "after", 0, INT64_MAX, 0, &after) ||
-        !ctl_option_number(ctl, "limit", 1, LIST_LIMIT_MAX, LIST_LIMIT, &limit))
-        return CTL_USAGE;
-    if (search != NULL && !utf8_valid(search, strlen(search)))
-        return ctl_fail(CTL_USAGE, "--search must be UTF-8.");
-    db = ctl_db(ctl);
-    if (db == NULL)
-        return CTL_USAGE;
-    table = table_create(list_columns, ARRAY_LEN(list_columns));
-    err = store_admin_users(db, search != NULL ? word(search) : (struct span){NULL, 0}, after,
-                            limit, add_user, table);
-    if (err != ERR_NONE) {
-        table_destroy(&table);
-        return ctl_fail_err(err);
-    }
-    ctl_print_table(ctl, &table);
-    return CTL_DONE;
+    return listing_run(ctl, list_columns, ARRAY_LEN(list_columns), fill);
 }
 
 const struct ctl_command ctl_user_list = {
@@ -328,9 +309,7 @@ const struct ctl_command ctl_user_list = {
                 "banterctl user list --after=1000 --limit=500 --json\n",
     .options =
         (const struct ctl_option[]){
-            {"search", "TEXT", "only those with it in name or address"},
-            {"after", "ID", "go on after this id"},
-            {"limit", "N", "at most so many; 100 without it"},
+            LISTING_OPTIONS("name or address"),
             {NULL, NULL, NULL},
         },
     .run = list,

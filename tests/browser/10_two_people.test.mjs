@@ -1,25 +1,14 @@
 // Two people in two browsers, from sign-up to conversation, over the real processes.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { test } from 'node:test';
+import { Person } from './people.mjs';
+import { useStage } from './stage.mjs';
 
-let stack;
-let browser;
-
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 2 });
-});
-
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const stage = useStage({ workers: 2 });
 
 test('two people, from sign-up to conversation', async (t) => {
-  const ada = await Person.arrive(browser, stack.url);
-  const grace = await Person.arrive(browser, stack.url, {
+  const ada = await Person.arrive(stage.browser, stage.stack.url);
+  const grace = await Person.arrive(stage.browser, stage.stack.url, {
     viewport: { width: 360, height: 740 },
     colorScheme: 'dark',
   });
@@ -44,11 +33,11 @@ test('two people, from sign-up to conversation', async (t) => {
   });
 
   await t.test('what is on its way is shown so, until it is stored', async () => {
-    stack.suspendBroker();
+    stage.stack.suspendBroker();
     texts.push('Said to a server that thinks');
     await ada.say('Said to a server that thinks');
     await ada.page.locator('.outgoing-sending', { hasText: 'Sending' }).waitFor();
-    stack.resumeBroker();
+    stage.stack.resumeBroker();
     await grace.hears('Said to a server that thinks');
     await ada.page.locator('.outgoing').waitFor({ state: 'detached' });
     assert.deepEqual(await ada.conversation(), texts);

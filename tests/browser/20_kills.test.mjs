@@ -1,12 +1,10 @@
 // What is killed under a conversation: the state is told, nothing is lost, nothing comes twice.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { before, test } from 'node:test';
+import { Person } from './people.mjs';
 import { newcomer } from './scenery.mjs';
+import { useStage } from './stage.mjs';
 
-let stack;
-let browser;
 let ada;
 let grace;
 let room;
@@ -15,7 +13,7 @@ const people = [];
 const texts = [];
 
 const open = async (who) => {
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(who, hash);
   await person.connected();
   people.push(person);
@@ -40,21 +38,16 @@ const say = async (person, text) => {
   await person.say(text);
 };
 
+const stage = useStage({ workers: 2 });
+
 before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 2 });
-  ada = await newcomer(stack, 'Ada');
-  grace = await newcomer(stack, 'Grace');
+  ada = await newcomer(stage.stack, 'Ada');
+  grace = await newcomer(stage.stack, 'Grace');
   room = (await ada.api.post('/api/chat/rooms', { name: 'Engine' })).json.id;
   await grace.api.post(`/api/chat/rooms/${room}/join`);
   hash = `#/rooms/${room}`;
   await open(ada);
   await open(grace);
-});
-
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
 });
 
 test('a reload shows the same conversation, and goes on', async () => {
@@ -67,7 +60,7 @@ test('a reload shows the same conversation, and goes on', async () => {
 });
 
 test('all workers are killed in mid-conversation', async () => {
-  for (const pid of stack.workers()) await stack.killWorker(pid);
+  for (const pid of stage.stack.workers()) await stage.stack.killWorker(pid);
   await people[0].page.getByText('Not connected').waitFor();
   await people[0].page.getByText('messages wait here until the connection is back').waitFor();
   await say(people[0], 'Said while the line was down');
@@ -78,40 +71,40 @@ test('all workers are killed in mid-conversation', async () => {
 });
 
 test('the whole gateway is killed, and comes back', async () => {
-  await stack.killGateway();
+  await stage.stack.killGateway();
   for (const person of people) await person.page.getByText('Not connected').waitFor();
   await say(people[0], 'Nobody hears this yet');
   await people[0].page.locator('.outgoing-waiting', { hasText: 'Waiting for the connection' }).waitFor();
-  await stack.startGateway();
-  await stack.waitReady();
+  await stage.stack.startGateway();
+  await stage.stack.waitReady();
   for (const person of people) await person.connected();
   await people[1].hears('Nobody hears this yet');
   await agree();
 });
 
 test('what was not sent is not lost by closing the page, nor doubled', async () => {
-  await stack.killGateway();
+  await stage.stack.killGateway();
   await people[0].page.getByText('Not connected').waitFor();
   await say(people[0], 'Written, and the browser closed');
   await people[0].page.locator('.outgoing-waiting').waitFor();
   await people[0].page.goto('about:blank');
-  await stack.startGateway();
-  await stack.waitReady();
-  await people[0].page.goto(`${stack.url}/${hash}`);
+  await stage.stack.startGateway();
+  await stage.stack.waitReady();
+  await people[0].page.goto(`${stage.stack.url}/${hash}`);
   await people[0].connected();
   await agree();
 });
 
 test('the broker is killed: reading goes on, what is sent waits for the next one', async () => {
-  await stack.killBroker();
+  await stage.stack.killBroker();
   await say(people[0], 'To a broker that is not there');
   await people[0].page.locator('.outgoing').waitFor();
-  const third = await Person.arrive(browser, stack.url);
+  const third = await Person.arrive(stage.browser, stage.stack.url);
   await third.useSession(grace, hash);
   await third.hears(texts[texts.length - 2]);
   await third.leave();
-  await stack.startBroker();
-  await stack.waitReady();
+  await stage.stack.startBroker();
+  await stage.stack.waitReady();
   await people[1].hears('To a broker that is not there');
   await say(people[1], 'Here it is again');
   await agree();

@@ -1,39 +1,32 @@
 // Long histories: they come as one scrolls, what is read stays where it is, and the page stays small.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { before, test } from 'node:test';
+import { Person } from './people.mjs';
 import { fill, newcomer } from './scenery.mjs';
+import { useStage } from './stage.mjs';
 
 // What the page may hold, day lines and the like included, however much it has scrolled through.
 const ROWS_MAX = 400;
 
-let stack;
-let browser;
 let ada;
 let grace;
 
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 1 });
-  ada = await newcomer(stack, 'Ada');
-  grace = await newcomer(stack, 'Grace');
-});
+const stage = useStage({ workers: 1 });
 
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
+before(async () => {
+  ada = await newcomer(stage.stack, 'Ada');
+  grace = await newcomer(stage.stack, 'Grace');
 });
 
 async function roomWith(count) {
   const { id } = (await ada.api.post('/api/chat/rooms', { name: `With ${count}` })).json;
   await grace.api.post(`/api/chat/rooms/${id}/join`);
-  await fill(stack, id, [ada, grace], count);
+  await fill(stage.stack, id, [ada, grace], count);
   return id;
 }
 
 async function reader(hash) {
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(ada, hash);
   await person.page.locator('.message').first().waitFor();
   await person.connected();
@@ -146,7 +139,7 @@ test('a room of 100,000: opened, scrolled, its beginning, its end, a link into i
   });
 
   await t.test('a link to a message shows it among its neighbours', async () => {
-    await page.goto(`${stack.url}/#/rooms/${room}/50002`);
+    await page.goto(`${stage.stack.url}/#/rooms/${room}/50002`);
     const pointed = page.locator('.pointed');
     await pointed.waitFor();
     assert.match(await pointed.textContent(), /message 50000 /);
@@ -158,8 +151,8 @@ test('a room of 100,000: opened, scrolled, its beginning, its end, a link into i
     await person.hears('Back to the present');
     assert.match(page.url(), new RegExp(`#/rooms/${room}$`));
     // And again, coming from elsewhere to a room that one has said something in.
-    await page.goto(`${stack.url}/#/`);
-    await page.goto(`${stack.url}/#/rooms/${room}/50002`);
+    await page.goto(`${stage.stack.url}/#/`);
+    await page.goto(`${stage.stack.url}/#/rooms/${room}/50002`);
     await pointed.waitFor();
     assert.match(page.url(), /50002$/);
   });
@@ -169,7 +162,7 @@ test('a room of 100,000: opened, scrolled, its beginning, its end, a link into i
 
 test('a page that cannot be had is said so, once, and comes when one scrolls on', async () => {
   const room = await roomWith(500);
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   let asked = 0;
   const pages = /messages\?.*before=/;
   await person.page.route(pages, (route) => {

@@ -1,9 +1,9 @@
 // Whatever a message holds, it is text: nothing in it runs, turns the page around, or leads astray.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { test } from 'node:test';
+import { Person } from './people.mjs';
 import { newcomer } from './scenery.mjs';
+import { useStage } from './stage.mjs';
 
 const HOSTILE = [
   '<b>not bold</b><script>window.hacked = 1</script><img src=x onerror="window.hacked=2"> 👩‍🚀',
@@ -17,26 +17,15 @@ const HOSTILE = [
   'x'.repeat(4000),
 ];
 
-let stack;
-let browser;
-
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 1 });
-});
-
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const stage = useStage({ workers: 1 });
 
 test('HTML, scripts, bidi and emoji are shown as the text that they are', async () => {
-  const ada = await newcomer(stack, '<img src=x onerror=hacked=8>');
-  const grace = await newcomer(stack, 'Grace');
+  const ada = await newcomer(stage.stack, '<img src=x onerror=hacked=8>');
+  const grace = await newcomer(stage.stack, 'Grace');
   const { id } = (await ada.api.post('/api/chat/rooms', { name: '<script>hacked=9</script>\u202e' })).json;
   await grace.api.post(`/api/chat/rooms/${id}/join`);
   for (const text of HOSTILE) await ada.api.post(`/api/chat/rooms/${id}/messages`, { text });
-  const reader = await Person.arrive(browser, stack.url, { viewport: { width: 360, height: 740 } });
+  const reader = await Person.arrive(stage.browser, stage.stack.url, { viewport: { width: 360, height: 740 } });
   await reader.useSession(grace, `#/rooms/${id}`);
   await reader.hears('not bold');
   assert.deepEqual(await reader.conversation(), HOSTILE);
@@ -61,13 +50,13 @@ test('HTML, scripts, bidi and emoji are shown as the text that they are', async 
 });
 
 test('links lead to the web or a mailbox, and take nothing along', async () => {
-  const ada = await newcomer(stack, 'Ada');
+  const ada = await newcomer(stage.stack, 'Ada');
   const { id } = (await ada.api.post('/api/chat/rooms', { name: 'Links' })).json;
   const text =
     'See https://example.org/a?b=c#d, (http://xn--bcher-kva.example) or mailto:ada@example.org; ' +
     'not javascript:alert(1), data:text/html,x or https://bank.example@evil.example/.';
   await ada.api.post(`/api/chat/rooms/${id}/messages`, { text });
-  const reader = await Person.arrive(browser, stack.url);
+  const reader = await Person.arrive(stage.browser, stage.stack.url);
   await reader.useSession(ada, `#/rooms/${id}`);
   await reader.hears('See https');
   const links = await reader.page
@@ -84,7 +73,7 @@ test('links lead to the web or a mailbox, and take nothing along', async () => {
 });
 
 test('the page refuses to make HTML of a text at all', async () => {
-  const visitor = await Person.arrive(browser, stack.url);
+  const visitor = await Person.arrive(stage.browser, stage.stack.url);
   const refused = await visitor.page.evaluate(() => {
     try {
       document.createElement('div').innerHTML = '<b>x</b>';

@@ -1,26 +1,15 @@
 // Signing in and out, here and elsewhere; what goes wrong is said in words, where it belongs.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { test } from 'node:test';
+import { Person } from './people.mjs';
 import { newcomer } from './scenery.mjs';
+import { useStage } from './stage.mjs';
 
-let stack;
-let browser;
-
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 2 });
-});
-
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const stage = useStage({ workers: 2 });
 
 test('errors are said in words, at the field that they are about', async () => {
-  await newcomer(stack, 'Mary');
-  const person = await Person.arrive(browser, stack.url);
+  await newcomer(stage.stack, 'Mary');
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   const { page } = person;
   await page.getByLabel('Name').fill('mary');
   await page.getByLabel('Password').fill('wrong');
@@ -39,9 +28,9 @@ test('errors are said in words, at the field that they are about', async () => {
 });
 
 test('a session that is ended elsewhere signs out at once, and leaves nothing unsent behind', async () => {
-  const ada = await newcomer(stack, 'Ada');
+  const ada = await newcomer(stage.stack, 'Ada');
   const { id } = (await ada.api.post('/api/chat/rooms', { name: 'Shared' })).json;
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(ada, `#/rooms/${id}`);
   await person.connected();
   await ada.api.post('/api/logout');
@@ -51,14 +40,14 @@ test('a session that is ended elsewhere signs out at once, and leaves nothing un
 });
 
 test('signing out in one tab signs out in the others, and forgets drafts', async () => {
-  const grace = await newcomer(stack, 'Grace');
+  const grace = await newcomer(stage.stack, 'Grace');
   const { id } = (await grace.api.post('/api/chat/rooms', { name: 'Tabs' })).json;
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(grace, `#/rooms/${id}`);
   await person.connected();
   await person.composer.fill('for nobody else');
   const other = await person.context.newPage();
-  await other.goto(stack.url);
+  await other.goto(stage.stack.url);
   await other.getByText('Signed in as').click();
   await other.getByRole('button', { name: 'Sign out' }).click();
   await person.page.getByRole('button', { name: 'Sign up' }).waitFor();
@@ -69,11 +58,11 @@ test('signing out in one tab signs out in the others, and forgets drafts', async
 });
 
 test('who is taken out of a room is told so', async () => {
-  const ines = await newcomer(stack, 'Ines');
-  const nemo = await newcomer(stack, 'Nemo');
+  const ines = await newcomer(stage.stack, 'Ines');
+  const nemo = await newcomer(stage.stack, 'Nemo');
   const { id } = (await ines.api.post('/api/chat/rooms', { name: 'Nautilus' })).json;
   await nemo.api.post(`/api/chat/rooms/${id}/join`);
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(nemo, `#/rooms/${id}`);
   await person.connected();
   await nemo.api.post(`/api/chat/rooms/${id}/leave`);
@@ -84,13 +73,13 @@ test('who is taken out of a room is told so', async () => {
 });
 
 test('a room that there is not, and a room that one may not see', async () => {
-  const owner = await newcomer(stack, 'Owner');
-  const stranger = await newcomer(stack, 'Stranger');
+  const owner = await newcomer(stage.stack, 'Owner');
+  const stranger = await newcomer(stage.stack, 'Stranger');
   const { id } = (await owner.api.post('/api/chat/rooms', { name: 'Private party' })).json;
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(stranger, '#/rooms/987654321');
   await person.page.getByText('This room is gone').waitFor();
-  await person.page.goto(`${stack.url}/#/rooms/${id}`);
+  await person.page.goto(`${stage.stack.url}/#/rooms/${id}`);
   await person.page.getByText('Only members can read and write here.').waitFor();
   await person.leave();
 });

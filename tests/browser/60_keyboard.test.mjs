@@ -1,22 +1,11 @@
 // The whole of it without a mouse.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { test } from 'node:test';
+import { Person } from './people.mjs';
 import { newcomer } from './scenery.mjs';
+import { useStage } from './stage.mjs';
 
-let stack;
-let browser;
-
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 1 });
-});
-
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const stage = useStage({ workers: 1 });
 
 // What has the focus: its label, its text, or its tag.
 const focused = (page) =>
@@ -27,7 +16,7 @@ const focused = (page) =>
   });
 
 test('from sign-up to conversation with keys only', async () => {
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   const { page } = person;
   const { keyboard } = page;
   const tabTo = async (wanted) => {
@@ -100,12 +89,12 @@ test('from sign-up to conversation with keys only', async () => {
 });
 
 test('rooms are searched, walked through and switched with keys', async () => {
-  const grace = await newcomer(stack, 'Grace');
+  const grace = await newcomer(stage.stack, 'Grace');
   const ids = [];
   for (const name of ['Alpha', 'Beta', 'Gamma']) {
     ids.push((await grace.api.post('/api/chat/rooms', { name })).json.id);
   }
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(grace, `#/rooms/${ids[0]}`);
   await person.connected();
   const { page } = person;
@@ -150,11 +139,11 @@ test('rooms are searched, walked through and switched with keys', async () => {
 });
 
 test('a screen reader hears what others say, not the history nor oneself', async () => {
-  const [ada, ines] = [await newcomer(stack, 'Adele'), await newcomer(stack, 'Ines')];
+  const [ada, ines] = [await newcomer(stage.stack, 'Adele'), await newcomer(stage.stack, 'Ines')];
   const { id } = (await ada.api.post('/api/chat/rooms', { name: 'Aloud' })).json;
   await ines.api.post(`/api/chat/rooms/${id}/join`);
   await ines.api.post(`/api/chat/rooms/${id}/messages`, { text: 'long ago' });
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(ada, `#/rooms/${id}`);
   await person.connected();
   const said = () => person.page.locator('[aria-live=polite]').textContent();

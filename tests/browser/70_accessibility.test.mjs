@@ -1,35 +1,31 @@
 // axe-core finds nothing, on any page, in either theme, wide and narrow.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { Person } from './people.mjs';
 import { castAndRooms } from './play.mjs';
+import { useStage } from './stage.mjs';
 
-let stack;
-let browser;
 let play;
 
+const stage = useStage({ workers: 1 });
+
 before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 1 });
-  play = await castAndRooms(stack);
+  play = await castAndRooms(stage.stack);
 });
 
 after(async () => {
   for (const other of play?.others ?? []) other.goHome();
-  await browser?.close();
-  await stack?.stop();
 });
 
 for (const colorScheme of ['light', 'dark']) {
   for (const viewport of [{ width: 360, height: 740 }, { width: 1440, height: 900 }]) {
     test(`${colorScheme}, ${viewport.width} px`, async (t) => {
-      const person = await Person.arrive(browser, stack.url, { colorScheme, viewport });
+      const person = await Person.arrive(stage.browser, stage.stack.url, { colorScheme, viewport });
       const { page } = person;
       const isNarrow = viewport.width < 768;
       const check = (name) =>
         t.test(name, async () => assert.deepEqual(await person.accessibilityFaults(), []));
-      const go = (hash) => page.goto(`${stack.url}/${hash}`);
+      const go = (hash) => page.goto(`${stage.stack.url}/${hash}`);
 
       await check('signed out');
       await page.getByRole('button', { name: 'Sign up' }).click();

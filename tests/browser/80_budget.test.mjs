@@ -1,9 +1,9 @@
 // What the first view costs: requests, bytes, time. (Sizes of the files: web/scripts/budget.mjs.)
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { test } from 'node:test';
+import { Person } from './people.mjs';
 import { newcomer } from './scenery.mjs';
+import { useStage } from './stage.mjs';
 
 // One page, script, style sheet and icon, two fonts: and not one more without a reason.
 const REQUESTS_MAX = 6;
@@ -11,18 +11,7 @@ const SCRIPT_BYTES_MAX = 100_000;
 // Of a machine that does other things as well; docs give the figure of an idle one.
 const FIRST_PAINT_MS_MAX = 1000;
 
-let stack;
-let browser;
-
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 1 });
-});
-
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
+const stage = useStage({ workers: 1 });
 
 const paint = (page) =>
   page.evaluate(
@@ -45,7 +34,7 @@ const resources = (page) =>
 test('the first view: few requests, little script, soon', async (t) => {
   const paints = [];
   for (let i = 0; i < 3; i += 1) {
-    const person = await Person.arrive(browser, stack.url);
+    const person = await Person.arrive(stage.browser, stage.stack.url);
     await person.page.evaluate(() => document.fonts.ready);
     paints.push(await paint(person.page));
     const loaded = await resources(person.page);
@@ -65,7 +54,7 @@ test('the first view: few requests, little script, soon', async (t) => {
 });
 
 test('the next view fetches nothing again but the page', async () => {
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.page.reload();
   for (const { name, transferSize } of await resources(person.page)) {
     // The icon is fetched by Chromium itself, in its own way.
@@ -75,9 +64,9 @@ test('the next view fetches nothing again but the page', async () => {
 });
 
 test('a conversation is open after a handful of calls', async (t) => {
-  const ada = await newcomer(stack, 'Ada');
+  const ada = await newcomer(stage.stack, 'Ada');
   const { id } = (await ada.api.post('/api/chat/rooms', { name: 'Few' })).json;
-  const person = await Person.arrive(browser, stack.url);
+  const person = await Person.arrive(stage.browser, stage.stack.url);
   await person.useSession(ada, `#/rooms/${id}`);
   await person.connected();
   await person.page.locator('.member-online').waitFor();

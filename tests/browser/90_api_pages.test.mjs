@@ -1,34 +1,27 @@
 // The API pages in a browser: offline, under the Content-Security-Policy; what a newcomer would do on
 // a fresh server, with the values that stand there.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { startStack } from '../system/lib/stack.mjs';
-import { launchBrowser, Person } from './people.mjs';
+import { before, test } from 'node:test';
+import { Person } from './people.mjs';
+import { useStage } from './stage.mjs';
 
-let stack;
-let browser;
 let reader;
 let page;
 let paths;
 
-before(async () => {
-  browser = await launchBrowser();
-  stack = await startStack({ workers: 1 });
-  reader = await Person.arrive(browser, stack.url);
-  page = reader.page;
-  ({ paths } = await (await fetch(`${stack.url}/openapi.json`)).json());
-});
+const stage = useStage({ workers: 1 });
 
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
+before(async () => {
+  reader = await Person.arrive(stage.browser, stage.stack.url);
+  page = reader.page;
+  ({ paths } = await (await fetch(`${stage.stack.url}/openapi.json`)).json());
 });
 
 const operations = () =>
   Object.values(paths).flatMap((item) => Object.values(item)).filter(({ operationId }) => operationId);
 
 async function logIn(name, password, { isNew = false } = {}) {
-  await page.goto(`${stack.url}/docs/`);
+  await page.goto(`${stage.stack.url}/docs/`);
   const out = page.getByRole('button', { name: 'Log out', exact: true });
   if (await out.isVisible()) await out.click();
   await page.getByLabel('Name', { exact: true }).fill(name);
@@ -43,8 +36,8 @@ const tried = new Set();
 // Opens the call, presses Execute and gives the status of the answer.
 async function execute(operationId) {
   const { tags } = operations().find((each) => each.operationId === operationId);
-  await page.goto(`${stack.url}/healthz`);
-  const answer = await page.goto(`${stack.url}/docs/#/${tags[0]}/${operationId}`);
+  await page.goto(`${stage.stack.url}/healthz`);
+  const answer = await page.goto(`${stage.stack.url}/docs/#/${tags[0]}/${operationId}`);
   assert.match(answer.headers()['content-security-policy'] ?? '', /script-src 'self'(;|$)/);
   const block = page.locator('.opblock.is-open');
   await block.locator('.execute').click();
@@ -88,7 +81,7 @@ test('the live protocol: a frame from the page, sent from the page', async () =>
     });
     return answer.json();
   });
-  await page.goto(`${stack.url}/docs/websocket.html`);
+  await page.goto(`${stage.stack.url}/docs/websocket.html`);
   await page.getByRole('button', { name: 'Connect', exact: true }).click();
   const log = page.getByRole('log');
   await log.getByText('"type":"hello"').waitFor();
@@ -102,15 +95,15 @@ test('the live protocol: a frame from the page, sent from the page', async () =>
 
 for (const colorScheme of ['light', 'dark']) {
   test(`axe-core finds nothing, ${colorScheme}`, async (t) => {
-    const person = await Person.arrive(browser, stack.url, { colorScheme });
+    const person = await Person.arrive(stage.browser, stage.stack.url, { colorScheme });
     for (const [name, path, there] of [
       ['calls', '/docs/', '.opblock'],
       ['an open call', '/docs/#/accounts/register', '.opblock.is-open .execute'],
       ['the live protocol', '/docs/websocket.html', 'article h2'],
     ]) {
       await t.test(name, async () => {
-        await person.page.goto(`${stack.url}/healthz`);
-        await person.page.goto(stack.url + path);
+        await person.page.goto(`${stage.stack.url}/healthz`);
+        await person.page.goto(stage.stack.url + path);
         await person.page.locator(there).first().waitFor();
         assert.deepEqual(await person.accessibilityFaults(), []);
       });
@@ -120,7 +113,7 @@ for (const colorScheme of ['light', 'dark']) {
 
   test(`an answer fits a narrow screen, and axe-core finds nothing in it, ${colorScheme}`, async () => {
     const viewport = { width: 360, height: 740 };
-    const person = await Person.arrive(browser, `${stack.url}/docs/#/rooms/createRoom`, { colorScheme, viewport });
+    const person = await Person.arrive(stage.browser, `${stage.stack.url}/docs/#/rooms/createRoom`, { colorScheme, viewport });
     const block = person.page.locator('.opblock.is-open');
     await block.locator('.execute').click();
     const status = block.locator('.live-responses-table .response-col_status').last();

@@ -12,10 +12,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The server's URL. Without one the program ends and has failed: it would test nothing. */
+static inline const char *database_server(void)
+{
+    const char *url = getenv("BANTER_TEST_DATABASE_URL");
+
+    if (url == NULL) {
+        fprintf(stderr, "BANTER_TEST_DATABASE_URL is not set; \"make integration\" sets it\n");
+        exit(1);
+    }
+    return url;
+}
+
+static inline int database_end(int failed)
+{
+    db_library_fini();
+    return failed;
+}
+
+/* What main() returns: the group's tests, with the library around them. */
+#define DATABASE_RUN(tests, setup, teardown)                                                       \
+    (db_library_init(), database_end(cmocka_run_group_tests(tests, setup, teardown)))
+
 /* The given URL with another database in it; the caller frees it. */
 static inline char *database_url_of(const char *name)
 {
-    const char *url = getenv("BANTER_TEST_DATABASE_URL");
+    const char *url = database_server();
     size_t path_end = strcspn(url, "?");
     size_t slash = path_end;
 
@@ -49,7 +71,7 @@ static inline void database_script(struct db *db, const char *text)
 /* An empty database. */
 static inline void database_make(const char *name)
 {
-    struct db *db = database_connect(getenv("BANTER_TEST_DATABASE_URL"));
+    struct db *db = database_connect(database_server());
     char *text = mem_printf("DROP DATABASE IF EXISTS %s; CREATE DATABASE %s CHARACTER SET utf8mb4",
                             name, name);
 
@@ -60,7 +82,7 @@ static inline void database_make(const char *name)
 
 static inline void database_drop(const char *name)
 {
-    struct db *db = database_connect(getenv("BANTER_TEST_DATABASE_URL"));
+    struct db *db = database_connect(database_server());
     char *text = mem_printf("DROP DATABASE IF EXISTS %s", name);
 
     database_script(db, text);

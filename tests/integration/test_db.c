@@ -8,43 +8,22 @@
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/pool.h"
+#include "database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-static const char *database_url;
-
-static struct db *connect_db(void)
-{
-    char error[160] = "";
-    struct db *db = db_create(database_url, error, sizeof(error));
-
-    if (db == NULL)
-        fail_msg("%s", error);
-    return db;
-}
-
-static void script(struct db *db, const char *text)
-{
-    char error[256] = "";
-
-    if (db_script(db, text, strlen(text), error, sizeof(error)) != ERR_NONE)
-        fail_msg("%s", error);
-}
-
 static int setup(void **state)
 {
-    struct db *db = connect_db();
+    struct db *db = database_connect(database_server());
 
-    script(db, "DROP TABLE IF EXISTS test_db; CREATE TABLE test_db ("
-               "id BIGINT UNSIGNED NOT NULL PRIMARY KEY, name VARCHAR(64) NULL, data BLOB NULL, "
-               "count BIGINT UNSIGNED NULL, UNIQUE KEY name (name)) "
-               "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin");
+    database_script(
+        db, "DROP TABLE IF EXISTS test_db; CREATE TABLE test_db ("
+            "id BIGINT UNSIGNED NOT NULL PRIMARY KEY, name VARCHAR(64) NULL, data BLOB NULL, "
+            "count BIGINT UNSIGNED NULL, UNIQUE KEY name (name)) "
+            "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin");
     *state = db;
     return 0;
 }
@@ -53,7 +32,7 @@ static int teardown(void **state)
 {
     struct db *db = *state;
 
-    script(db, "DROP TABLE IF EXISTS test_db");
+    database_script(db, "DROP TABLE IF EXISTS test_db");
     db_destroy(&db);
     assert_null(db);
     return 0;
@@ -224,7 +203,7 @@ static void test_transactions(void **state)
 static void test_transactions_read_what_is_committed(void **state)
 {
     struct db *db = *state;
-    struct db *other = connect_db();
+    struct db *other = database_connect(database_server());
 
     assert_int_equal(db_begin(db), ERR_NONE);
     assert_int_equal(count_rows(db), 0);
@@ -270,7 +249,7 @@ static void test_deadlock_may_be_repeated(void **state)
 {
     static const char lock[] = "UPDATE test_db SET count = 1 WHERE id = ?";
     struct db *db = *state;
-    struct db *other = connect_db();
+    struct db *other = database_connect(database_server());
 
     insert(db, 1, "a");
     assert_int_equal(db_run(other, "SET innodb_lock_wait_timeout = 0", NULL, 0), ERR_NONE);
@@ -288,7 +267,7 @@ static void test_deadlock_may_be_repeated(void **state)
 static void test_idle_loss_is_not_noticed(void **state)
 {
     struct db *db = *state;
-    struct db *killer = connect_db();
+    struct db *killer = database_connect(database_server());
     uint64_t id = connection_id(db);
 
     insert(db, 1, "a");
@@ -306,7 +285,7 @@ static void test_idle_loss_is_not_noticed(void **state)
 static void test_loss_inside_a_transaction_changed_nothing(void **state)
 {
     struct db *db = *state;
-    struct db *killer = connect_db();
+    struct db *killer = database_connect(database_server());
 
     assert_int_equal(db_begin(db), ERR_NONE);
     insert(db, 1, "a");
@@ -322,7 +301,7 @@ static void test_loss_inside_a_transaction_changed_nothing(void **state)
 static void test_loss_at_commit_is_uncertain(void **state)
 {
     struct db *db = *state;
-    struct db *killer = connect_db();
+    struct db *killer = database_connect(database_server());
 
     assert_int_equal(db_begin(db), ERR_NONE);
     insert(db, 1, "a");
@@ -499,7 +478,7 @@ static void test_a_pool_of_connections(void **state ATTR_UNUSED)
 {
     enum { JOBS = 1000 };
     struct loop *loop = loop_create();
-    const struct pool_options options = {"db", 4, JOBS, database_url, NULL};
+    const struct pool_options options = {"db", 4, JOBS, database_server(), NULL};
     struct pool *pool = pool_create(loop, &options);
     struct sum_job *jobs = mem_alloc_array(JOBS, sizeof(*jobs));
     uint64_t deadline = clock_mono_ms() + 10000;
@@ -544,15 +523,6 @@ int main(void)
         cmocka_unit_test(test_an_absent_server_is_told_at_once),
         cmocka_unit_test(test_a_pool_of_connections),
     };
-    int failed;
 
-    database_url = getenv("BANTER_TEST_DATABASE_URL");
-    if (database_url == NULL) {
-        print_message("skipped: BANTER_TEST_DATABASE_URL is not set\n");
-        return 0;
-    }
-    db_library_init();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    db_library_fini();
-    return failed;
+    return DATABASE_RUN(tests, NULL, NULL);
 }

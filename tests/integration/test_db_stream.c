@@ -1,32 +1,17 @@
 // needs: common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
 /* Results with more rows than memory, against a real server. */
-#include "common/db.h"
+#include "database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
-
-static const char *database_url;
-
-static struct db *connect_db(void)
-{
-    char error[160] = "";
-    struct db *db = db_create(database_url, error, sizeof(error));
-
-    if (db == NULL)
-        fail_msg("%s", error);
-    return db;
-}
 
 /* Rows that stay at the server: all come, long ones, too; the end is told from a break. */
 static void test_stream(void **unused)
 {
     static const char sql[] = "SELECT seq, REPEAT('x', seq) FROM seq_1_to_3000";
-    struct db *db = connect_db();
+    struct db *db = database_connect(database_server());
     uint64_t rows = 0;
 
     (void)unused;
@@ -53,8 +38,8 @@ static void test_stream(void **unused)
 static void test_stream_that_breaks(void **unused)
 {
     static const char sql[] = "SELECT seq, REPEAT('x', 10000) FROM seq_1_to_30000";
-    struct db *db = connect_db();
-    struct db *other = connect_db();
+    struct db *db = database_connect(database_server());
+    struct db *other = database_connect(database_server());
     uint64_t rows = 0;
     char kill[64];
     char error[256] = "";
@@ -81,15 +66,6 @@ int main(void)
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_stream_that_breaks),
     };
-    int failed;
 
-    database_url = getenv("BANTER_TEST_DATABASE_URL");
-    if (database_url == NULL) {
-        print_message("skipped: BANTER_TEST_DATABASE_URL is not set\n");
-        return 0;
-    }
-    db_library_init();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    db_library_fini();
-    return failed;
+    return DATABASE_RUN(tests, NULL, NULL);
 }

@@ -242,14 +242,8 @@ int main(void)
     };
     int failed;
 
-    if (getenv("BANTER_TEST_DATABASE_URL") == NULL) {
-        print_message("skipped: BANTER_TEST_DATABASE_URL is not set\n");
-        return 0;
-    }
-    db_library_init();
     url = database_url_of(DATABASE);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed = DATABASE_RUN(tests, NULL, NULL);
     mem_free(url);
-    db_library_fini();
     return failed;
 }

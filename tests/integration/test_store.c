@@ -574,14 +574,8 @@ int main(void)
     };
     int failed;
 
-    if (getenv("BANTER_TEST_DATABASE_URL") == NULL) {
-        print_message("skipped: BANTER_TEST_DATABASE_URL is not set\n");
-        return 0;
-    }
-    db_library_init();
     url = database_url_of(DATABASE);
-    failed = cmocka_run_group_tests(tests, make_schema, drop_schema);
+    failed = DATABASE_RUN(tests, make_schema, drop_schema);
     mem_free(url);
-    db_library_fini();
     return failed;
 }

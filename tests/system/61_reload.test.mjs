@@ -5,12 +5,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Api, Follower, ReliableSender, Socket, makeRoom } from './lib/client.mjs';
+import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { freePort } from './lib/ports.mjs';
 import { Prober } from './lib/prober.mjs';
 import { isAlive } from './lib/procfs.mjs';
 import { withStack } from './lib/stack.mjs';
-import { delay, poll } from './lib/wait.mjs';
+import { startSteadyLoad } from './lib/steady_load.mjs';
+import { poll } from './lib/wait.mjs';
 
 let dir;
 before(() => (dir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-reload-'))));
@@ -59,12 +60,7 @@ describe('SIGHUP to the gateway', () => {
     const config = configFile({ PING_MS: 25_000, WORKERS: 2 });
     const env = { admin_listen: `127.0.0.1:${adminPort}`, drain_ms: 1_000 };
     await withStack({ workers: 2, env, gatewayEnv: { config: config.file } }, async (stack) => {
-      const { owner, room, members } = await makeRoom(new Api(stack.url), 3);
-      const followers = members.map((member) => new Follower(stack.url, room.id, member.token));
-      const senders = [owner, ...members].map((user) => new ReliableSender(stack.url, room.id, user.token));
-      const prober = new Prober(stack.port);
-      const texts = (who) => Array.from({ length: 300 }, (_, i) => `${who}-${i}`);
-      const sending = Promise.all(senders.map((sender, i) => sender.send(texts(i), { gap: () => delay(15) })));
+      const load = await startSteadyLoad(stack);
       const gateway = stack.gateways[0];
       let last = {};
       const fallen = [];
@@ -81,19 +77,8 @@ describe('SIGHUP to the gateway', () => {
           return stack.workers().filter((pid) => old.includes(pid)).length === 0;
         }, { timeoutMs: 30_000 });
       }
-      await sending;
+      await load.finish();
       assert.deepEqual(fallen, []);
-      await prober.stop();
-      assert.deepEqual(prober.faults, []);
-      assert.ok(prober.asked > 50);
-      const acked = senders.flatMap((sender) => [...sender.acked.values()]);
-      assert.equal(acked.length, 1200);
-      for (const follower of followers) {
-        await follower.waitSeq(Math.max(...acked.map(({ id }) => id)));
-        assert.deepEqual(follower.messages.map(({ text }) => text).sort(), acked.map(({ text }) => text).sort());
-        assert.ok(follower.connections > 1, 'it had to come back');
-        await follower.stop();
-      }
       const gauge = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
       assert.match(gauge, /^banter_workers 2$/m);
     });

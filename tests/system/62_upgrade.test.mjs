@@ -5,12 +5,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Api, Follower, ReliableSender, Socket, makeRoom } from './lib/client.mjs';
+import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { binary } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
 import { Prober } from './lib/prober.mjs';
 import { withStack } from './lib/stack.mjs';
-import { delay, poll } from './lib/wait.mjs';
+import { startSteadyLoad } from './lib/steady_load.mjs';
+import { poll } from './lib/wait.mjs';
 
 let dir;
 let links = 0;
@@ -47,29 +48,12 @@ describe('SIGUSR2', () => {
     // The second port's sockets go over, too.
     const gatewayEnv = { proxy_listen: `127.0.0.1:${await freePort()}`, trusted_proxies: '127.0.0.1' };
     await withStack({ workers: 2, env, gatewayEnv, gatewayFile: link().file }, async (stack) => {
-      const { owner, room, members } = await makeRoom(new Api(stack.url), 3);
-      const url = stack.url;
-      const followers = members.map((member) => new Follower(url, room.id, member.token));
-      const senders = [owner, ...members].map((user) => new ReliableSender(url, room.id, user.token));
-      const prober = new Prober(stack.port);
-      const texts = (who) => Array.from({ length: 300 }, (_, i) => `${who}-${i}`);
-      const sending = Promise.all(senders.map((sender, i) => sender.send(texts(i), { gap: () => delay(15) })));
+      const load = await startSteadyLoad(stack);
       const first = stack.gateways[0].pid;
       const second = await upgrade(stack);
       const third = await upgrade(stack);
       assert.equal(new Set([first, second.pid, third.pid]).size, 3);
-      await sending;
-      await prober.stop();
-      assert.deepEqual(prober.faults, []);
-      assert.ok(prober.asked > 50);
-      const acked = senders.flatMap((sender) => [...sender.acked.values()]);
-      assert.equal(acked.length, 1200);
-      for (const follower of followers) {
-        await follower.waitSeq(Math.max(...acked.map(({ id }) => id)));
-        assert.deepEqual(follower.messages.map(({ text }) => text).sort(), acked.map(({ text }) => text).sort());
-        assert.ok(follower.connections > 1, 'it had to come back');
-        await follower.stop();
-      }
+      await load.finish();
       await poll('metrics of the new one', async () => {
         const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`, { headers: { connection: 'close' } })).text();
         return /^banter_workers 2$/m.test(text);

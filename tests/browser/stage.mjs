@@ -1,0 +1,19 @@
+// What a file of browser tests plays on: one Banter and one Chromium, from before its first test
+// until after its last.
+import { after, before } from 'node:test';
+import { startStack } from '../system/lib/stack.mjs';
+import { launchBrowser } from './people.mjs';
+
+// Gives { browser, stack }, filled before the file's own before() runs.
+export function useStage(options) {
+  const stage = {};
+  before(async () => {
+    stage.browser = await launchBrowser();
+    stage.stack = await startStack(options);
+  });
+  after(async () => {
+    await stage.browser?.close();
+    await stage.stack?.stop();
+  });
+  return stage;
+}
