@@ -178,6 +178,11 @@ $(B)/bench/load/load: $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/load/*.c)) $(
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
 
+$(B)/bench/bulk/bulk: $(B)/obj/bench/bulk/bulk.o $(B)/obj/bench/load/histogram.o $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK  $@")
+	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
+
 # The floors that the simulation plays itself are in its own files.
 $(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubst %,$(B)/obj/%.o,$(call test_needs,sim/test_schedules))
 	@mkdir -p $(@D)
@@ -190,7 +195,7 @@ $(FUZZ_PROGRAMS):
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
 # Measured by make bench-guard only, and built with the tests so that it stays true.
-BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/load/load
+BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/load/load $(B)/bench/bulk/bulk
 
 unit-programs: $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(SIM_PROGRAM) $(BENCH_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)

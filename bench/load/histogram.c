@@ -30,6 +30,14 @@ void histogram_add(struct histogram *histogram, uint64_t value)
     histogram->max = MAX(histogram->max, value);
 }
 
+void histogram_merge(struct histogram *into, const struct histogram *from)
+{
+    for (size_t i = 0; i < HISTOGRAM_CELLS; i++)
+        into->cells[i] += from->cells[i];
+    into->count += from->count;
+    into->max = MAX(into->max, from->max);
+}
+
 uint64_t histogram_quantile(const struct histogram *histogram, double part)
 {
     uint64_t wanted = (uint64_t)(part * (double)histogram->count);

@@ -23,6 +23,7 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *histogram, uint64_t value);
+void histogram_merge(struct histogram *into, const struct histogram *from);
 /* The value below which this part (0 to 1) of all lies; 0 when there are none. */
 uint64_t histogram_quantile(const struct histogram *histogram, double part);
 
