@@ -1,6 +1,6 @@
 // What is killed under a conversation: the state is told, nothing is lost, nothing comes twice.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { Person } from './people.mjs';
 import { newcomer } from './scenery.mjs';
 import { useStage } from './stage.mjs';
@@ -38,11 +38,9 @@ const say = async (person, text) => {
   await person.say(text);
 };
 
-const stage = useStage({ workers: 2 });
-
-before(async () => {
-  ada = await newcomer(stage.stack, 'Ada');
-  grace = await newcomer(stage.stack, 'Grace');
+const stage = useStage({ workers: 2 }, async ({ stack }) => {
+  ada = await newcomer(stack, 'Ada');
+  grace = await newcomer(stack, 'Grace');
   room = (await ada.api.post('/api/chat/rooms', { name: 'Engine' })).json.id;
   await grace.api.post(`/api/chat/rooms/${room}/join`);
   hash = `#/rooms/${room}`;

@@ -1,6 +1,6 @@
 // Long histories: they come as one scrolls, what is read stays where it is, and the page stays small.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { Person } from './people.mjs';
 import { fill, newcomer } from './scenery.mjs';
 import { useStage } from './stage.mjs';
@@ -11,11 +11,9 @@ const ROWS_MAX = 400;
 let ada;
 let grace;
 
-const stage = useStage({ workers: 1 });
-
-before(async () => {
-  ada = await newcomer(stage.stack, 'Ada');
-  grace = await newcomer(stage.stack, 'Grace');
+const stage = useStage({ workers: 1 }, async ({ stack }) => {
+  ada = await newcomer(stack, 'Ada');
+  grace = await newcomer(stack, 'Grace');
 });
 
 async function roomWith(count) {

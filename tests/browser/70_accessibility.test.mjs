@@ -1,16 +1,14 @@
 // axe-core finds nothing, on any page, in either theme, wide and narrow.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { Person } from './people.mjs';
 import { castAndRooms } from './play.mjs';
 import { useStage } from './stage.mjs';
 
 let play;
 
-const stage = useStage({ workers: 1 });
-
-before(async () => {
-  play = await castAndRooms(stage.stack);
+const stage = useStage({ workers: 1 }, async ({ stack }) => {
+  play = await castAndRooms(stack);
 });
 
 after(async () => {

@@ -1,7 +1,7 @@
 // The API pages in a browser: offline, under the Content-Security-Policy; what a newcomer would do on
 // a fresh server, with the values that stand there.
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { Person } from './people.mjs';
 import { useStage } from './stage.mjs';
 
@@ -9,12 +9,10 @@ let reader;
 let page;
 let paths;
 
-const stage = useStage({ workers: 1 });
-
-before(async () => {
-  reader = await Person.arrive(stage.browser, stage.stack.url);
+const stage = useStage({ workers: 1 }, async ({ browser, stack }) => {
+  reader = await Person.arrive(browser, stack.url);
   page = reader.page;
-  ({ paths } = await (await fetch(`${stage.stack.url}/openapi.json`)).json());
+  ({ paths } = await (await fetch(`${stack.url}/openapi.json`)).json());
 });
 
 const operations = () =>

@@ -4,12 +4,14 @@ import { after, before } from 'node:test';
 import { startStack } from '../system/lib/stack.mjs';
 import { launchBrowser } from './people.mjs';
 
-// Gives { browser, stack }, filled before the file's own before() runs.
-export function useStage(options) {
+// Gives { browser, stack }; setUp(stage) runs once they are there. (Node runs a file's own before()s
+// side by side.)
+export function useStage(options, setUp = () => {}) {
   const stage = {};
   before(async () => {
     stage.browser = await launchBrowser();
     stage.stack = await startStack(options);
+    await setUp(stage);
   });
   after(async () => {
     await stage.browser?.close();
