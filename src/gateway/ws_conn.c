@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "gateway/socket_poll.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,19 +18,31 @@
 #define PINGS_UNANSWERED_MAX 2
 #define CLOSE_WAIT_S         5
 #define IOVECS_MAX           64
+/* A worker that was busy once does not keep more room than this for the next time. */
+#define DUE_FIRST 64
+#define DUE_KEPT  4096
 /* One turn takes at most this much from a socket: others wait for their turn, too. */
 #define READ_BYTES (64 * 1024)
 
 /* A line that clients ignore (HTML, 9.2.6) and that shows whether they are there. */
 static const char stream_comment[] = ": ping\n\n";
 
+/* Connections that have something to do at the end of the turn: in one piece, as it walks them. */
+struct due {
+    struct ws_conn **conns;
+    size_t count;
+    size_t size;
+};
+
 struct ws_set {
     struct loop *loop;
+    struct socket_poll *poll;
     struct ws_options options;
     struct ws_message_sink sink;
     struct list wheel[WHEEL_SLOTS];
     struct list closing; /* CLOSING, in the order of their deadlines */
-    struct list flush;   /* something is queued, or the state has changed */
+    struct due due;      /* something is queued, received bytes wait, or the state has changed */
+    struct due spare;
     struct loop_timer *ping_timer;
     struct loop_timer *close_timer;
     struct frame *ping;
@@ -44,92 +57,29 @@ struct ws_set {
     uint8_t buffer[READ_BYTES];
 };
 
-static void on_event(evutil_socket_t fd, short what, void *arg);
-
 static uint32_t now_s(void)
 {
     return (uint32_t)(clock_mono_ms() / 1000);
 }
 
-static void schedule_flush(struct ws_conn *conn)
+static void look_later(struct ws_conn *conn)
 {
-    if (!list_node_linked(&conn->flush_node))
-        list_push_back(&conn->set->flush, &conn->flush_node);
+    struct due *due = &conn->set->due;
+
+    if (conn->due)
+        return;
+    if (due->count == due->size) {
+        due->size = MAX(due->size * 2, (size_t)DUE_FIRST);
+        due->conns = mem_realloc(due->conns, due->size * sizeof(struct ws_conn *));
+    }
+    due->conns[due->count++] = conn;
+    conn->due = true;
     loop_no_wait(conn->set->loop);
 }
 
-/* Tells libevent what this connection waits for now. */
-static void watch(struct ws_conn *conn)
+static bool takes(const struct ws_conn *conn)
 {
-    short what = EV_PERSIST;
-
-    if (conn->state == WS_CLOSED)
-        return;
-    if (!conn->paused || conn->state == WS_CLOSING)
-        what |= EV_READ;
-    if (conn->writing)
-        what |= EV_WRITE;
-    event_del(&conn->event);
-    if ((what & (EV_READ | EV_WRITE)) == 0)
-        return;
-    event_assign(&conn->event, loop_base(conn->set->loop), conn->fd, what, on_event, conn);
-    event_add(&conn->event, NULL);
-}
-
-static struct frame **queue_slot(struct ws_conn *conn, uint32_t index)
-{
-    return &conn->queue[(conn->queue_first + index) & (conn->queue_size - 1)];
-}
-
-static void queue_init(struct ws_conn *conn)
-{
-    conn->queue = conn->queue_few;
-    conn->queue_size = WS_QUEUE_FEW;
-    conn->queue_first = 0;
-}
-
-static void queue_push(struct ws_conn *conn, struct frame *frame)
-{
-    if (conn->queue_count == conn->queue_size) {
-        uint32_t size = conn->queue_size * 2;
-        struct frame **queue = mem_alloc_array(size, sizeof(struct frame *));
-
-        for (uint32_t i = 0; i < conn->queue_count; i++)
-            queue[i] = *queue_slot(conn, i);
-        if (conn->queue != conn->queue_few)
-            mem_free(conn->queue);
-        conn->queue = queue;
-        conn->queue_size = size;
-        conn->queue_first = 0;
-    }
-    *queue_slot(conn, conn->queue_count) = frame_ref(frame);
-    conn->queue_count++;
-    conn->queue_bytes += frame->len;
-    conn->set->queue_bytes += frame->len;
-}
-
-static void queue_pop(struct ws_conn *conn)
-{
-    struct frame *frame = *queue_slot(conn, 0);
-
-    conn->queue_bytes -= frame->len;
-    conn->set->queue_bytes -= frame->len;
-    conn->queue_first = (conn->queue_first + 1) & (conn->queue_size - 1);
-    conn->queue_count--;
-    conn->sent = 0;
-    if (conn->pong_queued && conn->pong_at == conn->popped)
-        conn->pong_queued = false;
-    conn->popped++;
-    frame_unref(frame);
-}
-
-/* An idle connection keeps no buffer. */
-static void queue_release(struct ws_conn *conn)
-{
-    if (conn->queue_count > 0 || conn->queue == conn->queue_few)
-        return;
-    mem_free(conn->queue);
-    queue_init(conn);
+    return conn->state == WS_CLOSING || (conn->state == WS_OPEN && !conn->paused);
 }
 
 /* The socket is done with; on_closed follows at the end of the turn. */
@@ -141,50 +91,63 @@ static void drop(struct ws_conn *conn)
         conn->ending.by = WS_ENDED_BY_NETWORK;
         conn->ending.code = WS_CLOSE_ABNORMAL;
     }
-    conn->ending.frames_out = conn->popped;
+    conn->ending.frames_out = conn->queue.popped;
     conn->state = WS_CLOSED;
-    event_del(&conn->event);
     list_remove(&conn->wheel_node);
-    while (conn->queue_count > 0)
-        queue_pop(conn);
-    queue_release(conn);
+    conn->set->queue_bytes -= conn->queue.bytes;
+    out_queue_clear(&conn->queue);
     ws_message_fini(&conn->message);
     close(conn->fd);
     conn->fd = -1;
     conn->set->count--;
     conn->set->streams -= conn->stream;
-    schedule_flush(conn);
+    look_later(conn);
+}
+
+/* Tells the kernel what this connection waits for now. */
+static void watch(struct ws_conn *conn)
+{
+    unsigned wanted = (takes(conn) ? SOCKET_READ : 0) | (conn->writing ? SOCKET_WRITE : 0);
+
+    if (conn->state == WS_CLOSED)
+        return;
+    if (!socket_poll_watch(conn->set->poll, conn->fd, conn, &conn->watched, (uint8_t)wanted))
+        drop(conn);
+}
+
+/* Reads, beginning with what was received before a pause, or with the handshake. */
+static void go_on(struct ws_conn *conn)
+{
+    watch(conn);
+    if (ws_message_waiting(&conn->message) == 0)
+        return;
+    conn->hungry = true;
+    look_later(conn);
 }
 
 static ssize_t send_one(struct ws_conn *conn)
 {
-    const struct frame *frame = *queue_slot(conn, 0);
+    const struct frame *frame = *out_queue_slot(&conn->queue, 0);
 
-    return send(conn->fd, frame->bytes + conn->sent, frame->len - conn->sent,
+    return send(conn->fd, frame->bytes + conn->queue.sent, frame->len - conn->queue.sent,
                 MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static ssize_t send_many(struct ws_conn *conn)
 {
-    struct iovec iov[IOVECS_MAX];
-    struct msghdr message = {.msg_iov = iov};
-    uint32_t skip = conn->sent;
+    struct iovec pieces[IOVECS_MAX];
+    struct msghdr message = {.msg_iov = pieces};
 
-    for (uint32_t i = 0; i < conn->queue_count && i < IOVECS_MAX; i++) {
-        struct frame *frame = *queue_slot(conn, i);
-
-        iov[i].iov_base = frame->bytes + skip;
-        iov[i].iov_len = frame->len - skip;
-        skip = 0;
-        message.msg_iovlen = i + 1;
-    }
+    message.msg_iovlen = out_queue_pieces(&conn->queue, pieces, IOVECS_MAX);
     return sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Gives the kernel what is queued, as much as it takes at once; false if the socket is broken. */
 static bool write_some(struct ws_conn *conn)
 {
-    ssize_t sent = conn->queue_count == 1 ? send_one(conn) : send_many(conn);
+    struct out_queue *queue = &conn->queue;
+    uint32_t bytes_before = queue->bytes;
+    ssize_t sent = queue->count == 1 ? send_one(conn) : send_many(conn);
 
     conn->set->send_calls++;
     if (sent < 0)
@@ -192,13 +155,10 @@ static bool write_some(struct ws_conn *conn)
     conn->set->bytes_sent += (uint64_t)sent;
     if (conn->stream)
         conn->pings_unanswered = 0;
-    conn->sent += (uint32_t)sent;
-    while (conn->queue_count > 0 && conn->sent >= (*queue_slot(conn, 0))->len) {
-        uint32_t rest = conn->sent - (*queue_slot(conn, 0))->len;
-
-        queue_pop(conn);
-        conn->sent = rest;
-    }
+    out_queue_sent(queue, (size_t)sent);
+    conn->set->queue_bytes -= bytes_before - queue->bytes;
+    if (conn->pong_queued && conn->pong_at - queue->popped >= queue->count)
+        conn->pong_queued = false;
     return true;
 }
 
@@ -206,19 +166,17 @@ static void flush(struct ws_conn *conn)
 {
     bool blocked;
 
-    while (conn->queue_count > 0) {
-        uint32_t count_before = conn->queue_count;
+    while (conn->queue.count > 0) {
+        uint32_t count_before = conn->queue.count;
 
         if (!write_some(conn)) {
             drop(conn);
             return;
         }
-        if (conn->queue_count + IOVECS_MAX > count_before && conn->queue_count > 0)
+        if (conn->queue.count + IOVECS_MAX > count_before && conn->queue.count > 0)
             break; /* fewer than offered: the kernel's buffer is full */
     }
-    blocked = conn->queue_count > 0;
-    if (!blocked)
-        queue_release(conn);
+    blocked = conn->queue.count > 0;
     if (!blocked && conn->ends)
         shutdown(conn->fd,
                  SHUT_WR); /* 7.1.7: fail the connection; it still reads our close frame */
@@ -226,7 +184,7 @@ static void flush(struct ws_conn *conn)
         conn->writing = blocked;
         watch(conn);
     }
-    if (conn->was_full && conn->queue_bytes <= conn->set->options.queue_bytes_max / 4) {
+    if (conn->was_full && conn->queue.bytes <= conn->set->options.queue_bytes_max / 4) {
         conn->was_full = false;
         if (conn->state == WS_OPEN)
             conn->set->options.handlers->on_drained(conn);
@@ -236,7 +194,7 @@ static void flush(struct ws_conn *conn)
 /* Our close frame is out and theirs is in: RFC 6455, 7.1.1 has the server close first. */
 static void finish_close(struct ws_conn *conn)
 {
-    if (conn->queue_count > 0)
+    if (conn->queue.count > 0)
         flush(conn);
     drop(conn);
 }
@@ -246,20 +204,18 @@ static void finish_close(struct ws_conn *conn)
 static void answer_ping(struct ws_conn *conn, const uint8_t *data, size_t len)
 {
     struct frame *pong = frame_create(WS_OP_PONG, data, len);
-    uint32_t index = conn->pong_at - conn->popped;
+    struct out_queue *queue = &conn->queue;
+    uint32_t index = conn->pong_at - queue->popped;
+    uint32_t bytes_before = queue->bytes;
 
-    if (conn->pong_queued && (index > 0 || conn->sent == 0)) {
-        struct frame **slot = queue_slot(conn, index);
-
-        conn->queue_bytes = conn->queue_bytes + pong->len - (*slot)->len;
-        conn->set->queue_bytes = conn->set->queue_bytes + pong->len - (*slot)->len;
-        frame_unref(*slot);
-        *slot = pong;
-        return;
+    if (conn->pong_queued && (index > 0 || queue->sent == 0)) {
+        out_queue_replace(queue, index, pong);
+        conn->set->queue_bytes += queue->bytes - (size_t)bytes_before;
+    } else {
+        conn->pong_queued = conn->state == WS_OPEN;
+        conn->pong_at = queue->popped + queue->count;
+        ws_conn_send(conn, pong);
     }
-    conn->pong_queued = conn->state == WS_OPEN;
-    conn->pong_at = conn->popped + conn->queue_count;
-    ws_conn_send(conn, pong);
     frame_unref(pong);
 }
 
@@ -317,10 +273,8 @@ static void read_some(struct ws_conn *conn)
     struct ws_set *set = conn->set;
     ssize_t got;
 
-    if (ws_message_waiting(&conn->message) > 0) {
-        feed(conn, NULL, 0);
-        return;
-    }
+    if (ws_message_waiting(&conn->message) > 0)
+        return; /* look() gives it these first */
     got = recv(conn->fd, set->buffer, sizeof(set->buffer), MSG_DONTWAIT);
     if (got > 0 && !conn->stream)
         feed(conn, set->buffer, (size_t)got);
@@ -330,13 +284,15 @@ static void read_some(struct ws_conn *conn)
         drop(conn);
 }
 
-static void on_event(evutil_socket_t fd ATTR_UNUSED, short what, void *arg)
+static void on_ready(void *item, unsigned ready)
 {
-    struct ws_conn *conn = arg;
+    struct ws_conn *conn = item;
 
-    if ((what & EV_WRITE) != 0)
-        schedule_flush(conn);
-    if ((what & EV_READ) != 0 && conn->state != WS_CLOSED)
+    if (conn->state == WS_CLOSED)
+        return;
+    if ((ready & SOCKET_WRITE) != 0 && conn->writing)
+        look_later(conn);
+    if ((ready & SOCKET_READ) != 0 && takes(conn))
         read_some(conn);
 }
 
@@ -350,24 +306,36 @@ static void count_sent(struct ws_set *set)
     set->send_calls = set->bytes_sent = 0;
 }
 
+static void look(struct ws_conn *conn)
+{
+    conn->due = false;
+    if (conn->state == WS_CLOSED) {
+        conn->set->options.handlers->on_closed(conn);
+        return;
+    }
+    flush(conn);
+    if (conn->hungry && takes(conn)) {
+        conn->hungry = false;
+        feed(conn, NULL, 0);
+    }
+}
+
 /* The end of a turn: everything that was queued in it leaves in one call a socket. */
 static void on_turn_end(void *context)
 {
     struct ws_set *set = context;
-    struct list batch;
-    struct list_node *node;
+    struct due due = set->due;
 
     /* What is queued meanwhile (on_drained, on_closed) is for the next turn. */
-    list_init(&batch);
-    list_splice_back(&batch, &set->flush);
-    while ((node = list_pop_front(&batch)) != NULL) {
-        struct ws_conn *conn = LIST_ITEM(node, struct ws_conn, flush_node);
-
-        if (conn->state == WS_CLOSED)
-            set->options.handlers->on_closed(conn);
-        else
-            flush(conn);
+    set->due = set->spare;
+    for (size_t i = 0; i < due.count; i++)
+        look(due.conns[i]);
+    due.count = 0;
+    if (due.size > DUE_KEPT) {
+        mem_free(due.conns);
+        due = (struct due){NULL, 0, 0};
     }
+    set->spare = due;
     count_sent(set);
 }
 
@@ -378,7 +346,7 @@ static void ping(struct ws_set *set, struct ws_conn *conn)
     if (!conn->stream) {
         conn->pings_unanswered++;
         ws_conn_send(conn, set->ping);
-    } else if (conn->queue_count > 0) {
+    } else if (conn->queue.count > 0) {
         conn->pings_unanswered++;
     } else {
         ws_conn_send(conn, set->stream_ping);
@@ -427,7 +395,7 @@ struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options
     for (size_t i = 0; i < WHEEL_SLOTS; i++)
         list_init(&set->wheel[i]);
     list_init(&set->closing);
-    list_init(&set->flush);
+    set->poll = socket_poll_create(loop, on_ready);
     set->ping = frame_create(WS_OP_PING, NULL, 0);
     set->stream_ping = frame_create_raw(stream_comment, sizeof(stream_comment) - 1);
     set->ping_timer = loop_timer_create(loop, on_ping_timer, set);
@@ -446,6 +414,9 @@ void ws_set_destroy(struct ws_set **set)
     on_turn_end(*set);
     loop_timer_destroy(&(*set)->ping_timer);
     loop_timer_destroy(&(*set)->close_timer);
+    socket_poll_destroy(&(*set)->poll);
+    mem_free((*set)->due.conns);
+    mem_free((*set)->spare.conns);
     frame_unref((*set)->ping);
     frame_unref((*set)->stream_ping);
     mem_free(*set);
@@ -490,9 +461,8 @@ void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *
     conn->fd = fd;
     conn->state = WS_OPEN;
     conn->paused = true;
-    queue_init(conn);
+    out_queue_init(&conn->queue);
     ws_message_init(&conn->message);
-    event_assign(&conn->event, loop_base(set->loop), fd, EV_READ | EV_PERSIST, on_event, conn);
     list_push_back(&set->wheel[set->wheel_fill++ % WHEEL_SLOTS], &conn->wheel_node);
     set->count++;
     if (early_len > 0)
@@ -510,14 +480,15 @@ void ws_conn_send(struct ws_conn *conn, struct frame *frame)
 {
     if (conn->state != WS_OPEN)
         return;
-    queue_push(conn, frame);
+    out_queue_push(&conn->queue, frame);
+    conn->set->queue_bytes += frame->len;
     if (!conn->writing)
-        schedule_flush(conn);
+        look_later(conn);
 }
 
 bool ws_conn_full(struct ws_conn *conn, bool half)
 {
-    if (conn->queue_bytes < conn->set->options.queue_bytes_max / (half ? 2 : 1))
+    if (conn->queue.bytes < conn->set->options.queue_bytes_max / (half ? 2 : 1))
         return false;
     conn->was_full = true;
     return true;
@@ -525,7 +496,7 @@ bool ws_conn_full(struct ws_conn *conn, bool half)
 
 bool ws_conn_choked(struct ws_conn *conn)
 {
-    if (conn->queue_bytes < conn->set->options.queue_bytes_max * 2)
+    if (conn->queue.bytes < conn->set->options.queue_bytes_max * 2)
         return false;
     conn->was_full = true;
     return true;
@@ -545,14 +516,12 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason)
     conn->ending.code = code;
     conn->ending.reason = reason;
     conn->ends = conn->ends || conn->stream;
-    schedule_flush(conn);
+    look_later(conn);
     conn->state = WS_CLOSING;
     conn->close_deadline_s = now_s() + CLOSE_WAIT_S;
     list_remove(&conn->wheel_node);
     list_push_back(&conn->set->closing, &conn->wheel_node);
-    watch(conn);
-    if (ws_message_waiting(&conn->message) > 0)
-        event_active(&conn->event, EV_READ, 0); /* their close may be among it */
+    go_on(conn); /* their close may be among what waits */
 }
 
 void ws_conn_pause(struct ws_conn *conn)
@@ -568,7 +537,5 @@ void ws_conn_resume(struct ws_conn *conn)
     if (!conn->paused)
         return;
     conn->paused = false;
-    watch(conn);
-    if (conn->state == WS_OPEN && ws_message_waiting(&conn->message) > 0)
-        event_active(&conn->event, EV_READ, 0);
+    go_on(conn);
 }

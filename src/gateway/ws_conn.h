@@ -2,8 +2,9 @@
  * ws_conn.h: one WebSocket: reading, the out-queue, pings and the close handshake.
  *
  * A connection is embedded in its owner's object (chat_client.h). Frames are queued by reference
- * and flushed once at the end of the loop's turn, with one system call; EV_WRITE is armed only
- * after the kernel said EAGAIN, and no bufferevent is involved. An idle connection has no buffer.
+ * and flushed once at the end of the loop's turn, with one system call; it is waited for room only
+ * after the kernel said EAGAIN, and neither libevent's events nor its buffers are involved
+ * (socket_poll.h). An idle connection has no buffer.
  *
  * Its life: OPEN, then CLOSING (our close frame is queued; what the peer still sends is ignored,
  * until its close frame, its end or a deadline), then CLOSED (on_closed was called, at the end of
@@ -16,10 +17,8 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "gateway/frame.h"
+#include "gateway/out_queue.h"
 #include "gateway/ws_message.h"
-
-#include <event2/event.h>
-#include <event2/event_struct.h>
 
 struct ws_conn;
 struct ws_set;
@@ -45,8 +44,6 @@ struct ws_options {
     uint32_t message_max;   /* bytes; longer messages close with 1009 */
 };
 
-#define WS_QUEUE_FEW 2 /* a power of two */
-
 /* How a connection ended, for the log. */
 enum ws_ended_by { WS_ENDED_BY_SERVER, WS_ENDED_BY_CLIENT, WS_ENDED_BY_NETWORK };
 
@@ -61,27 +58,20 @@ struct ws_ending {
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
 
 struct ws_conn {
-    struct event event; /* EV_READ, or with EV_WRITE while the kernel's buffer is full */
     struct ws_set *set;
     struct ws_message message;
     struct list_node wheel_node; /* in a slot of the ping wheel; on the closing list when CLOSING */
-    struct list_node flush_node; /* on the set's list of connections to flush */
-    struct list_node pause_node; /* for the owner: on a list of paused ones */
-    struct frame **queue;        /* a circular array; queue_few while that is enough */
-    struct frame *queue_few[WS_QUEUE_FEW]; /* what a turn brings as a rule: no allocation */
-    uint32_t queue_size;                   /* a power of two */
-    uint32_t queue_first;
-    uint32_t queue_count;
-    uint32_t popped;  /* frames that have left the queue, ever (wraps): numbers its places */
-    uint32_t pong_at; /* the place of the pong that waits, if there is one */
-    uint32_t sent;    /* bytes of the first frame that are with the kernel */
-    size_t queue_bytes;
+    struct out_queue queue;
+    uint32_t pong_at;          /* the place of the pong that waits, if there is one */
     uint32_t close_deadline_s; /* CLOSING: when the peer's patience ends; process seconds */
     int fd;
     uint8_t state; /* enum ws_state */
     uint8_t pings_unanswered;
+    uint8_t watched;         /* of socket_poll.h */
+    bool due;                /* among those that the end of the turn looks at */
+    bool hungry;             /* to be fed what was received earlier */
     bool paused;             /* the owner takes no more messages for now */
-    bool writing;            /* EV_WRITE is armed */
+    bool writing;            /* the kernel's buffer is full */
     bool pong_queued;        /* at pong_at, and not begun to be sent: a newer ping replaces it */
     bool was_full;           /* on_drained is owed */
     bool stream;             /* a server-sent event stream */
