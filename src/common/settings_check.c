@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "common/networks.h"
 #include "common/settings_impl.h"
+#include "common/web_origins.h"
 
 #include <string.h>
 
@@ -63,6 +64,17 @@ static bool check_trusted_proxies(struct settings_load *load, const char *value)
     return true;
 }
 
+static bool check_origins(struct settings_load *load, const char *value)
+{
+    struct web_origins origins;
+    char why[160];
+
+    if (!web_origins_parse(value, &origins, why, sizeof(why)))
+        return bad(load, "ORIGINS", value, why);
+    web_origins_fini(&origins);
+    return true;
+}
+
 /* For who is always on the bus; banterctl's commands that are look for themselves. */
 static bool check_bus(struct settings_load *load)
 {
@@ -102,7 +114,8 @@ bool settings_check(struct settings_load *load)
     if (settings->admin_listen[0] != '\0' &&
         !check_address(load, "ADMIN_LISTEN", settings->admin_listen))
         return false;
-    if (!check_trusted_proxies(load, settings->trusted_proxies))
+    if (!check_trusted_proxies(load, settings->trusted_proxies) ||
+        !check_origins(load, settings->origins))
         return false;
     if (!bus_address_valid(settings->broker_listen))
         return bad(load, "BROKER_LISTEN", settings->broker_listen,

@@ -244,8 +244,9 @@ bool assets_serve(const struct assets *assets, struct request *request, struct s
     if (asset->gzip.data != NULL || asset->brotli.data != NULL)
         request_add_header(request, "Vary", "Accept-Encoding");
     if (asset->policy != NULL) {
-        request_add_header(request, "Content-Security-Policy", asset->policy);
+        request->policy = asset->policy;
         request_add_header(request, "X-Frame-Options", "DENY");
+        request_add_header(request, "Cross-Origin-Opener-Policy", "same-origin");
     }
     known = request_header(request, "If-None-Match");
     if (known != NULL && (strstr(known, etag) != NULL || strcmp(known, "*") == 0)) {

@@ -8,8 +8,8 @@
 #include "gateway/query.h"
 #include "gateway/routes.h"
 #include "gateway/takeover.h"
+#include "gateway/web_access.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,12 +18,22 @@
 static const char response_head[] = "HTTP/1.1 200 OK\r\n"
                                     "Content-Type: text/event-stream\r\n"
                                     "Cache-Control: no-store\r\n"
-                                    "X-Content-Type-Options: nosniff\r\n"
                                     "X-Accel-Buffering: no\r\n"
                                     "Connection: close\r\n"
-                                    "X-Request-Id: %s\r\n"
-                                    "\r\n"
+                                    "X-Request-Id: %s\r\n";
+static const char response_body[] = "\r\n"
                                     "retry: 1000\n\n";
+
+static void write_head(const struct request *request, struct strbuf *out)
+{
+    struct web_header headers[WEB_HEADERS_MAX];
+    size_t count = web_access_headers(request, headers);
+
+    strbuf_printf(out, response_head, request->id);
+    for (size_t i = 0; i < count; i++)
+        strbuf_printf(out, WEB_HEADER_LINE("%s", "%s"), headers[i].name, headers[i].value);
+    strbuf_add_str(out, response_body);
+}
 
 /* Last-Event-ID, which a client sends when it comes back, or ?since= for its first time. */
 enum err event_stream_prepare(struct request *request)
@@ -60,8 +70,7 @@ void event_stream_finish(struct request *request)
 {
     struct stream_request *stream = request->state;
     struct services *services = request->services;
-    char head[sizeof(response_head) + REQUEST_ID_SIZE];
-    size_t len;
+    struct strbuf head = STRBUF_EMPTY;
     int fd = -1;
 
     if (services->draining) {
@@ -72,9 +81,10 @@ void event_stream_finish(struct request *request)
         request_reply_bytes(request, 200, "text/event-stream", NULL, 0);
         return;
     }
-    len = (size_t)snprintf(head, sizeof(head), response_head, request->id);
+    write_head(request, &head); /* headers of the request go with its connection */
     switch (takeover_socket(request, NULL, &fd)) {
     case TAKEOVER_NO_ROOM:
+        strbuf_fini(&head);
         request_reply_error(request, ERR_OVERLOADED);
         return;
     case TAKEOVER_DONE:
@@ -83,7 +93,7 @@ void event_stream_finish(struct request *request)
         stream->request_id = request->id;
         stream->token_hash = request->token_hash;
         stream->session = &request->session;
-        if (takeover_send(fd, head, len))
+        if (takeover_send(fd, head.data, head.len))
             chat_client_open_stream(services, fd, stream);
         else
             close(fd);
@@ -91,5 +101,6 @@ void event_stream_finish(struct request *request)
     case TAKEOVER_GONE:
         break;
     }
+    strbuf_fini(&head);
     request_forget(request);
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/check.h"
+#include "gateway/web_access.h"
 
 static const char *reason_phrase(int status)
 {
@@ -61,8 +62,7 @@ size_t http_guard_reply_build(enum err error, uint64_t wall_us, char out[HTTP_GU
                        "HTTP/1.1 %d %s\r\n"
                        "Date: %s\r\n"
                        "Content-Type: application/json\r\n"
-                       "Content-Length: %d\r\n"
-                       "%s"
+                       "Content-Length: %d\r\n" WEB_DATA_HEADER_LINES "%s"
                        "Connection: close\r\n"
                        "\r\n"
                        "%s",

@@ -9,7 +9,7 @@
 #include "common/base.h"
 #include "common/errors.h"
 
-#define HTTP_GUARD_REPLY_SIZE 768
+#define HTTP_GUARD_REPLY_SIZE 1024
 
 /* Writes the reply to out and returns its length; wall_us is the time for the Date field. */
 size_t http_guard_reply_build(enum err error, uint64_t wall_us, char out[HTTP_GUARD_REPLY_SIZE]);

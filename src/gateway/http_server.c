@@ -16,6 +16,7 @@
 #include "gateway/query.h"
 #include "gateway/request.h"
 #include "gateway/routes.h"
+#include "gateway/web_access.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -178,6 +179,7 @@ static void read_origin(struct http_server *server, struct request *request)
     if (peer != NULL) {
         request->origin.conn = peer->number;
         request->origin.client = peer->address;
+        request->from_balancer = peer->trusted;
         if (peer->trusted) {
             request->origin.client = forwarded_for(server, request->ev, peer->address);
             id = request_header(request, "X-Request-Id");
@@ -215,6 +217,8 @@ static void reply_no_route(struct request *request, enum routes_result result, c
 {
     switch (result) {
     case ROUTES_WRONG_METHOD:
+        if (strcmp(request->method, "OPTIONS") == 0 && web_access_preflight(request, allow))
+            break;
         request_add_header(request, "Allow", allow);
         request_reply_error(request, ERR_METHOD_NOT_ALLOWED);
         break;

@@ -11,6 +11,7 @@
 #include "gateway/http_server.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
+#include "gateway/web_access.h"
 
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -118,6 +119,7 @@ static const char *status_text(int status)
         const char *text;
     } texts[] = {
         {200, "OK"},
+        {204, "No Content"},
         {304, "Not Modified"},
         {308, "Permanent Redirect"},
         {400, "Bad Request"},
@@ -163,6 +165,15 @@ void request_answered(struct request *request, int status, size_t body_bytes)
         log_failure(request, status);
 }
 
+static void add_web_headers(struct request *request)
+{
+    struct web_header headers[WEB_HEADERS_MAX];
+    size_t count = web_access_headers(request, headers);
+
+    for (size_t i = 0; i < count; i++)
+        request_add_header(request, headers[i].name, headers[i].value);
+}
+
 void request_reply_bytes(struct request *request, int status, const char *content_type,
                          const void *data, size_t len)
 {
@@ -173,15 +184,15 @@ void request_reply_bytes(struct request *request, int status, const char *conten
     CHECK(body != NULL);
     if (content_type != NULL)
         request_add_header(request, "Content-Type", content_type);
-    request_add_header(request, "X-Content-Type-Options", "nosniff");
-    request_add_header(request, "Referrer-Policy", "no-referrer");
+    add_web_headers(request);
     request_add_header(request, "X-Request-Id", request->id);
     if (request->link != NULL)
         request_add_header(request, "Link", request->link);
     if (request->services->draining)
         request_add_header(request, "Connection", "close");
-    /* evhttp would send a body to a HEAD and no length with it: so the length is ours. */
-    if (status != 304) {
+    /* evhttp would send a body to a HEAD and no length with it: so the length is ours. A 204 must
+     * not have one (RFC 9110, 8.6). */
+    if (status != 304 && status != 204) {
         snprintf(length, sizeof(length), "%zu", len);
         request_add_header(request, "Content-Length", length);
     }

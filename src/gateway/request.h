@@ -50,9 +50,10 @@ struct request {
     struct http_server *server;
     struct evhttp_request *ev;
     const struct route *route;
-    uint64_t began_us; /* monotonic */
-    bool counted;      /* its answer is in the metrics */
-    bool is_asset;     /* without a route: a file of the web client */
+    uint64_t began_us;  /* monotonic */
+    bool counted;       /* its answer is in the metrics */
+    bool is_asset;      /* without a route: a file of the web client */
+    bool from_balancer; /* a trusted one */
     void (*job_run)(struct request *request, struct db *db);
     void (*job_done)(struct request *request);
 
@@ -77,6 +78,7 @@ struct request {
     const char *field;   /* the member of the body that is wrong; static */
     struct strbuf out;   /* JSON */
     char *link;          /* a Link header; owned */
+    const char *policy;  /* Content-Security-Policy of a page; NULL: it is none; static */
     void *state;         /* the handler's own; freed with mem_free() */
 };
 

@@ -16,6 +16,7 @@ struct services {
     struct ws_set *sockets;
     struct sessions *sessions;
     struct assets *assets;
+    struct web_access *web;
     struct list ended_rooms; /* struct chat_room: to be freed at the end of the turn */
     int null_fd;             /* /dev/null, for taking sockets out of evhttp */
     bool draining;

@@ -19,6 +19,7 @@
 #include "gateway/rooms.h"
 #include "gateway/services.h"
 #include "gateway/sessions.h"
+#include "gateway/web_access.h"
 #include "gateway/worker_status.h"
 
 #include <event2/event.h>
@@ -250,6 +251,7 @@ static void init(struct worker *worker, const struct inherit *inherit)
     services->loop = loop_create();
     create_pools(worker);
     create_chat(worker);
+    services->web = web_access_create(services->settings->origins);
     worker->http = http_server_create(services, inherit);
     worker->on_term = loop_signal_create(services->loop, SIGTERM, on_stop_signal, worker);
     worker->on_int = loop_signal_create(services->loop, SIGINT, on_stop_signal, worker);
@@ -281,6 +283,7 @@ static void fini(struct worker *worker)
     for (int turns = 0; turns < 10; turns++)
         loop_turn(services->loop, 1);
     http_server_destroy(&worker->http);
+    web_access_destroy(&services->web);
     sessions_destroy(&services->sessions);
     rooms_destroy(&services->rooms);
     presence_local_destroy(&worker->presence);

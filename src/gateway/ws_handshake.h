@@ -1,8 +1,7 @@
 /*
  * ws_handshake.h: the opening handshake of RFC 6455, section 4.2, from the server's side.
  *
- * Pure: it sees header values and writes text. The Origin header is not looked at: who connects
- * proves it with a token that no browser adds by itself, so that a foreign page gains nothing.
+ * Pure: it sees header values and writes text. web_access.h looks at the Origin.
  * Extensions are not supported; none is ever accepted.
  */
 #ifndef BANTER_GATEWAY_WS_HANDSHAKE_H

@@ -6,6 +6,7 @@
 #include "gateway/query.h"
 #include "gateway/routes.h"
 #include "gateway/takeover.h"
+#include "gateway/web_access.h"
 #include "gateway/ws_handshake.h"
 
 #include <event2/buffer.h>
@@ -142,6 +143,8 @@ static void start(struct request *request, bool single)
     chat.single = single;
     if (err == ERR_NONE)
         err = check_handshake(request, &key);
+    if (err == ERR_NONE)
+        err = web_access_check_socket(request);
     if (err == ERR_NONE && request->services->draining)
         err = ERR_DRAINING;
     if (err != ERR_NONE) {

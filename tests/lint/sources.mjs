@@ -26,7 +26,7 @@ const OWNERS = [
 ];
 
 // Pure modules take bytes and give values: no sockets, no clock of their own, no log.
-const PURE = /^(common\/(utf8|networks|bus_proto|wire|strbuf|map|list)|gateway\/(ws_frame|ws_message|ws_handshake|http_guard|proxy_protocol|origin|cursor)|broker\/(sequencer|dedupe|presence_hub))\.[ch]$/;
+const PURE = /^(common\/(utf8|networks|web_origins|bus_proto|wire|strbuf|map|list)|gateway\/(ws_frame|ws_message|ws_handshake|http_guard|proxy_protocol|origin|cursor)|broker\/(sequencer|dedupe|presence_hub))\.[ch]$/;
 const IMPURE_INCLUDE = /^(common\/(log|loop|bus_sock|db|pool)\.h|event2\/.*|zmq\.h|sys\/socket\.h|poll\.h)$/;
 
 // name: why not, and where nevertheless.

@@ -1,4 +1,4 @@
-// needs: common/settings_file common/settings_check common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest common/db_url tests/unit/settings_harness
+// needs: common/settings_file common/settings_check common/web_origins common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest common/db_url tests/unit/settings_harness
 /* settings: where a value comes from, which one wins, and what is said of one that does not do. */
 #include "common/settings.h"
 
@@ -205,6 +205,11 @@ static const struct {
      {{"BANTER_TRUSTED_PROXIES", "10.0.0.1/8"}},
      {NULL},
      {"BANTER_TRUSTED_PROXIES", "behind the prefix"}},
+    {"an origin with a path",
+     SETTINGS_GATEWAY,
+     {{"BANTER_ORIGINS", "https://a.example, https://b.example/"}},
+     {NULL},
+     {"BANTER_ORIGINS: \"https://a.example, https://b.example/\"", "without a path"}},
     {"a broker by name only",
      SETTINGS_GATEWAY,
      {{"BANTER_BROKERS", "broker:5555"}},
