@@ -90,7 +90,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web man run install install-only deb clean help bootstrap
-.PHONY: test test-monitoring test-deb bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -173,12 +173,16 @@ $(B)/bench/%: $(B)/obj/bench/%.o $(filter-out %/main.o,$(call objects,gateway)) 
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
 
-$(B)/bench/load/load: $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/load/*.c)) $(B)/libcommon.a
-	@mkdir -p $(@D)
-	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
+# bench/NAME/*.c is build/VARIANT/bench/NAME/NAME; what else they share is a line of its own.
+BENCH_NAMES := load limit bulk
+define bench_rule
+$(B)/bench/$(1)/$(1): $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/$(1)/*.c)) $(B)/libcommon.a
+endef
+$(foreach n,$(BENCH_NAMES),$(eval $(call bench_rule,$(n))))
+BENCH_PARTS := $(foreach n,$(BENCH_NAMES),$(B)/bench/$(n)/$(n))
+$(B)/bench/bulk/bulk: $(B)/obj/bench/load/histogram.o
 
-$(B)/bench/bulk/bulk: $(B)/obj/bench/bulk/bulk.o $(B)/obj/bench/load/histogram.o $(B)/libcommon.a
+$(BENCH_PARTS):
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ $(PACKAGE_LIBS)
@@ -194,8 +198,8 @@ $(FUZZ_PROGRAMS):
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
-# Measured by make bench-guard only, and built with the tests so that it stays true.
-BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/load/load $(B)/bench/bulk/bulk
+# Measured by make bench and bench-guard only, and built with the tests so that they stay true.
+BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(BENCH_PARTS)
 
 unit-programs: $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(SIM_PROGRAM) $(BENCH_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
@@ -228,7 +232,7 @@ build/web.stamp: $(WEB_SOURCES) web/node_modules/.stamp
 
 # Packages that only tests use.
 ifneq ($(wildcard tests/system/package-lock.json),)
-TEST_PACKAGES := tests/system/node_modules/.stamp
+TEST_PACKAGES := tests/system/node_modules/.stamp bench/node_modules/.stamp
 endif
 
 tests/system/node_modules/.stamp: tests/system/package-lock.json
@@ -249,6 +253,11 @@ $(CLIENT_BUILT): $(CLIENT_SOURCES) clients/js/node_modules/.stamp
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  TSC   clients/js/dist")
 	$(Q)rm -rf clients/js/dist && cd clients/js && npm run --silent build
+	@touch $@
+
+bench/node_modules/.stamp: bench/package-lock.json
+	$(if $(Q),@echo "  NPM   bench")
+	$(Q)cd bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 tests/kubernetes/node_modules/.stamp: tests/kubernetes/package-lock.json
@@ -309,7 +318,7 @@ sim: $(SIM_PROGRAM) ## 100,000 random schedules of loss and death; SIM_SEEDS= ho
 integration: unit-programs ## the tests of C modules that want a MariaDB
 	@sh tests/run.sh $(B) integration
 
-system: all man $(TOOL_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the real processes
+system: all man $(TOOL_PROGRAMS) $(BENCH_PROGRAMS) $(TEST_PACKAGES) ## the black-box tests over the real processes
 	@sh tests/run.sh $(B) system
 
 client: all $(TEST_PACKAGES) $(CLIENT_BUILT) ## the JavaScript client's tests: its own, and against the real server
@@ -364,6 +373,12 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS=10
 
 fuzz-long: ## run each fuzz target for ten minutes
 	@$(MAKE) fuzz FUZZ_SECONDS=600
+
+bench: ## measure Banter beside other servers: docs/benchmarks; BENCH_REPEAT=5, ONLY=part of a scenario's or server's name
+	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --bench
+	+@$(AGAIN) all $(BENCH_PROGRAMS) bench/node_modules/.stamp
+	@BANTER_BIN_DIR=$(B)/bin node bench/bench.mjs
 
 bench-guard: $(B)/bench/guard/hot_paths ## instructions a delivery and a message; fails when one rose by over 5 %
 	@sh deploy/bootstrap.sh --dev

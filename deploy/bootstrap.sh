@@ -2,7 +2,7 @@
 # Installs from Debian what this machine lacks to build and run Banter; with --test also what "make
 # test" uses; with --dev what "make lint", "make fuzz" and the like do, too; with --stack what "make test-stack" uses: a container
 # engine (docker.io), docker-compose, mmdebstrap, balancers and a name server; with --deb what makes
-# and tries the Debian package. It looks for the things themselves, not for packages, so a compiler
+# and tries the Debian package; with --bench the peers of "make bench" that Debian has. It looks for the things themselves, not for packages, so a compiler
 # or a Node of your own is fine. When nothing is missing it does and says nothing.
 #
 # No system service is installed or started: of MariaDB only the programs are taken
@@ -67,6 +67,11 @@ look() {
     need nginx-light command nginx
     need prometheus command prometheus
   fi
+  if [ "$1" = --bench ]; then
+    need nginx command nginx
+    need libnginx-mod-nchan file /usr/lib/nginx/modules/ngx_nchan_module.so
+    need util-linux command taskset
+  fi
   if [ "$1" = --deb ]; then
     need build-essential file /usr/share/doc/build-essential
     need debhelper command dh
@@ -88,9 +93,9 @@ as_root() {
 }
 
 case ${1:-} in
-'' | --test | --dev | --stack | --deb) ;;
+'' | --test | --dev | --stack | --deb | --bench) ;;
 *)
-  echo "usage: bootstrap.sh [--test|--dev|--stack|--deb]" >&2
+  echo "usage: bootstrap.sh [--test|--dev|--stack|--deb|--bench]" >&2
   exit 2
   ;;
 esac

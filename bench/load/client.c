@@ -18,6 +18,7 @@
 #define IDLE_NS    UINT64_C(10000000)
 #define EVENTS     512
 #define FRAME_ROOM 16
+#define TEXT_MAX   8192
 #define CONNECT_S  120
 #define OP_TEXT    1
 #define OP_CLOSE   8
@@ -38,6 +39,7 @@ static struct {
     bool sending;
     bool measuring;
     uint64_t measure_from_ns;
+    uint64_t measure_to_ns; /* 0 while it goes on */
     uint8_t *buffer;
     char *filler;
     uint32_t due_room; /* open loop: whose turn it is; due times rise from here on */
@@ -103,21 +105,21 @@ static void flush_out(struct client *client)
 
 static void say(struct client *client, uint8_t opcode, const void *text, size_t len)
 {
-    uint8_t frame[8192 + FRAME_ROOM];
+    uint8_t frame[TEXT_MAX + FRAME_ROOM];
 
-    CHECK(len <= 8192);
+    CHECK(len <= TEXT_MAX);
     write_out(client, frame, frame_write(frame, opcode, text, len));
 }
 
 /* ---- sending ----------------------------------------------------------------------------------*/
 
-/* intended_ns is when the message should have left: a server that stalls does not get away with
- * being asked less often. */
+/* Each message leaves in a call of its own, as people's do. intended_ns is when it should have
+ * left: a server that stalls does not get away with being asked less often. */
 static void send_message(struct client *client, uint64_t intended_ns)
 {
     const struct protocol *protocol = load.options->protocol;
     struct sender *sender = client->sender;
-    char text[8192];
+    char text[TEXT_MAX];
     int mark = snprintf(text, sizeof(text), "%s@%u:%u:%llu:", protocol->prefix, sender->number,
                         sender->next, (unsigned long long)intended_ns);
     size_t prefix = strlen(protocol->prefix);
@@ -138,6 +140,7 @@ static void send_message(struct client *client, uint64_t intended_ns)
     say(client, OP_TEXT, text, len);
 }
 
+/* Closed loop: as many as may be under way. */
 static void send_on(struct client *client)
 {
     const struct sender *sender = client->sender;
@@ -146,17 +149,22 @@ static void send_on(struct client *client)
         send_message(client, now_ns());
 }
 
+/* Of the messages that belong to the measurement, those that come late count, too. */
+static bool belongs(uint64_t sent_ns)
+{
+    return load.measure_from_ns > 0 && sent_ns >= load.measure_from_ns &&
+           (load.measuring || sent_ns < load.measure_to_ns);
+}
+
 static void on_answered(struct client *client, uint64_t now)
 {
     struct sender *sender = client->sender;
     uint64_t sent_ns = sender->sent_ns[sender->answered % SENT_TIMES];
 
     sender->answered++;
-    if (load.measuring) {
-        load.results->acknowledged++;
-        if (sent_ns >= load.measure_from_ns)
-            histogram_add(&load.results->ack, now - sent_ns);
-    }
+    load.results->acknowledged += load.measuring;
+    if (belongs(sent_ns))
+        histogram_add(&load.results->ack, now - sent_ns);
     if (load.options->outstanding > 0)
         send_on(client);
 }
@@ -200,11 +208,9 @@ static void on_delivery(struct client *client, const struct mark *mark, uint64_t
     *next = mark->number + 1;
     client->order = (client->order ^ mark->sender ^ ((uint64_t)mark->number << 20)) *
                     UINT64_C(0x9e3779b97f4a7c15);
-    if (load.measuring) {
-        results->deliveries++;
-        if (mark->sent_ns >= load.measure_from_ns)
-            histogram_add(&results->delivery, now - mark->sent_ns);
-    }
+    results->deliveries += load.measuring;
+    if (belongs(mark->sent_ns))
+        histogram_add(&results->delivery, now - mark->sent_ns);
     if (client->sender != NULL && client->sender->number == mark->sender &&
         !load.options->protocol->acknowledges)
         on_answered(client, now);
@@ -514,6 +520,7 @@ void clients_run(void (*on_begin)(void), void (*on_end)(void))
     load.measure_from_ns = now_ns();
     run_until(load.measure_from_ns + (uint64_t)(options->measure_s * 1e9));
     load.measuring = false;
+    load.measure_to_ns = now_ns();
     on_end();
     load.sending = false;
     for (uint64_t end = now_ns() + 10 * NS_PER_S; now_ns() < end && !everything_heard();)

@@ -95,6 +95,8 @@ size_t watched_parse(const char *text, struct watched *watched, size_t max);
 /* CPU time of all threads (schedstat), and the proportional share of memory (smaps_rollup). */
 uint64_t proc_cpu_ns(int pid);
 uint64_t proc_pss_bytes(int pid);
+/* What the kernel holds in objects of its own, sockets among them. */
+uint64_t proc_kernel_bytes(void);
 
 /* ---- client.c: connections --------------------------------------------------------------------*/
 

@@ -35,7 +35,8 @@ static struct options options = {
 };
 static struct results results;
 static uint64_t began_ns, ended_ns;
-static uint64_t pss_before[16], pss_after[16];
+static uint64_t kernel_before, kernel_after;
+static uint64_t pss_before[16], pss_after[16], connect_cpu_ns[16];
 
 static void on_begin(void)
 {
@@ -151,12 +152,14 @@ static void print_watched(size_t clients)
 {
     printf(",\"processes\":{");
     for (size_t i = 0; i < options.watched_count; i++)
-        printf("%s\"%s\":{\"cpu_s\":%.4f,\"pss_before\":%llu,\"pss_after\":%llu,"
-               "\"bytes_per_connection\":%.0f}",
+        printf("%s\"%s\":{\"cpu_s\":%.4f,\"connect_cpu_s\":%.4f,\"pss_before\":%llu,"
+               "\"pss_after\":%llu,\"bytes_per_connection\":%.0f}",
                i > 0 ? "," : "", options.watched[i].name, (double)options.watched[i].cpu_ns / 1e9,
-               (unsigned long long)pss_before[i], (unsigned long long)pss_after[i],
+               (double)connect_cpu_ns[i] / 1e9, (unsigned long long)pss_before[i],
+               (unsigned long long)pss_after[i],
                (double)(int64_t)(pss_after[i] - pss_before[i]) / (double)clients);
-    printf("}");
+    printf("},\"kernel_bytes_per_connection\":%.0f",
+           (double)(int64_t)(kernel_after - kernel_before) / (double)clients);
 }
 
 static void print_results(const struct plan *plan)
@@ -197,15 +200,21 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    for (size_t i = 0; i < options.watched_count; i++)
+    for (size_t i = 0; i < options.watched_count; i++) {
         pss_before[i] = proc_pss_bytes(options.watched[i].pid);
+        connect_cpu_ns[i] = proc_cpu_ns(options.watched[i].pid);
+    }
+    kernel_before = proc_kernel_bytes();
     clients_open(&options, &plan, &results);
+    for (size_t i = 0; i < options.watched_count; i++)
+        connect_cpu_ns[i] = proc_cpu_ns(options.watched[i].pid) - connect_cpu_ns[i];
     if (results.connected == plan.count) {
         clients_run(on_begin, on_end);
         clients_check();
     }
     for (size_t i = 0; i < options.watched_count; i++)
         pss_after[i] = proc_pss_bytes(options.watched[i].pid);
+    kernel_after = proc_kernel_bytes();
     print_results(&plan);
     return results.refused + results.lost + results.repeated + results.reordered + results.errors +
                        results.closed >

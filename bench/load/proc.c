@@ -38,21 +38,34 @@ uint64_t proc_cpu_ns(int pid)
     return sum;
 }
 
+/* The number of KiB in the line that begins with name; 0 if there is none. */
+static uint64_t kib_line(const char *path, const char *name)
+{
+    char line[256];
+    unsigned long long kib = 0;
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL)
+        return 0;
+    while (fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0 &&
+            sscanf(line + strlen(name), "%llu kB", &kib) == 1)
+            break;
+    fclose(file);
+    return kib * 1024;
+}
+
 uint64_t proc_pss_bytes(int pid)
 {
     char path[64];
-    char line[256];
-    unsigned long long kib = 0;
-    FILE *file;
 
     snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    while (fgets(line, sizeof(line), file) != NULL && sscanf(line, "Pss: %llu kB", &kib) != 1)
-        continue;
-    fclose(file);
-    return kib * 1024;
+    return kib_line(path, "Pss:");
+}
+
+uint64_t proc_kernel_bytes(void)
+{
+    return kib_line("/proc/meminfo", "Slab:");
 }
 
 size_t watched_parse(const char *text, struct watched *watched, size_t max)

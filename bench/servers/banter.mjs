@@ -48,21 +48,33 @@ export async function seed(database, rooms) {
 
 const pin = (pid, core) => execFileSync('taskset', ['-a', '-p', '-c', String(core), String(pid)], { stdio: 'ignore' });
 
-// The worker has a core of its own; everything else shares the load's.
-export async function start({ rooms, workerCore = 0, restCore = 1, env = {} }) {
-  const stack = await startStack({ workers: 1, env: { BANTER_LOG_LEVEL: 'warn', ...env } });
-  const plan = await seed(stack.database, rooms);
-  const worker = stack.workers()[0];
-  pin(stack.brokers[0].pid, restCore);
-  pin(stack.database.pid, restCore);
-  pin(worker, workerCore);
-  return {
-    name: 'banter',
-    stack,
-    protocol: 'banter',
-    address: `127.0.0.1:${stack.port}`,
-    plan,
-    processes: { worker, broker: stack.brokers[0].pid, mariadb: stack.database.pid },
-    stop: () => stack.stop(),
-  };
+// The worker has the server's core; everything else shares the load's. Without cores nothing is
+// pinned. worker is the first of them, for when there is only one.
+export async function startBanter({ rooms, serverCore, loadCore, workers = 1, env = {} }) {
+  const stack = await startStack({ workers, env: { BANTER_LOG_LEVEL: 'warn', ...env } });
+  try {
+    const plan = await seed(stack.database, rooms);
+    const broker = stack.brokers[0].pid;
+    const [worker, ...others] = stack.workers();
+    if (serverCore !== undefined) {
+      for (const pid of [stack.database.pid, broker, stack.gateways[0].pid]) pin(pid, loadCore);
+      for (const pid of [worker, ...others]) pin(pid, serverCore);
+    }
+    return {
+      protocol: 'banter',
+      address: `127.0.0.1:${stack.port}`,
+      database: stack.database.url,
+      plan,
+      processes: {
+        worker,
+        ...Object.fromEntries(others.map((pid, i) => [`worker${i + 2}`, pid])),
+        broker,
+        mariadb: stack.database.pid,
+      },
+      stop: () => stack.stop(),
+    };
+  } catch (error) {
+    await stack.discard();
+    throw error;
+  }
 }

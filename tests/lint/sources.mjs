@@ -120,7 +120,7 @@ function* sources(top) {
   }
 }
 
-for (const file of [...sources('src'), ...sources('tests')]) {
+for (const file of [...sources('src'), ...sources('tests'), ...sources('bench')]) {
   const raw = readFileSync(file, 'utf8');
   const text = code(raw);
   const name = file.replace(/^src\//, '');
@@ -135,7 +135,7 @@ for (const file of [...sources('src'), ...sources('tests')]) {
 }
 
 // A lock file that names a registry ties every user to it.
-for (const lock of ['web/package-lock.json', 'tests/system/package-lock.json'])
+for (const lock of ['web/package-lock.json', 'tests/system/package-lock.json', 'bench/package-lock.json'])
   if (existsSync(lock) && readFileSync(lock, 'utf8').includes('"resolved"'))
     fault(lock, 1, 'names a registry; .npmrc has omit-lockfile-registry-resolved=true');
 

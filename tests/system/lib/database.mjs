@@ -25,7 +25,7 @@ export class Database {
         PATH: process.env.PATH,
         HOME: process.env.HOME ?? '/',
         BANTER_MARIADB_TEMPLATE: TEMPLATE,
-        BANTER_MARIADB_ARGS: '--innodb-buffer-pool-size=64M',
+        BANTER_MARIADB_ARGS: process.env.BANTER_MARIADB_ARGS ?? '--innodb-buffer-pool-size=64M',
       },
       timeoutMs: 90_000,
     });
