@@ -9,9 +9,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../tests/system/lib/env.mjs';
+import { faultsOf } from './lib/figures.mjs';
 import { machine, versions } from './lib/machine.mjs';
 import { writeReport } from './lib/report.mjs';
-import { faultsOf, runOnce } from './lib/runs.mjs';
+import { runOnce } from './lib/runs.mjs';
 import { SCENARIOS, SERVERS } from './lib/scenarios.mjs';
 
 const repeat = Number(process.env.BENCH_REPEAT || 5);

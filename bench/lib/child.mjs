@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process';
 const START_MS = 20_000;
 const END_MS = 10_000;
 
-// taskset becomes the program, so the pid is the program's.
+// taskset becomes the program, so the pid is the program's. No cores: wherever it likes.
 export function pinned(cores, file, args) {
-  return ['taskset', ['-c', String(cores), file, ...args]];
+  return cores === undefined ? [file, args] : ['taskset', ['-c', String(cores), file, ...args]];
 }
 
 // A server that says "ready" in a line of its own on stdout. {pid, stop()}.

@@ -1,5 +1,6 @@
 // The figures of a run, and how they are written. A run is what the load generator printed (or
 // bench/bulk), with the scenario, the server and the repetition.
+import { SERVERS } from './scenarios.mjs';
 
 const workers = (run, what) => {
   const used = Object.entries(run.processes ?? {}).filter(([name]) => name.startsWith('worker'));
@@ -54,6 +55,12 @@ export function series(runs, scenario, server, figure) {
     .filter(({ value }) => Number.isFinite(value));
 }
 
+// What a log must never do, and what must not happen in a measurement either.
+export function faultsOf(result) {
+  const faults = ['refused', 'lost', 'repeated', 'reordered', 'errors', 'closed'].filter((what) => result[what] > 0);
+  return faults.map((what) => `${result[what]} ${what}`);
+}
+
 // Three digits that count: 1,370,000 · 41.2 · 0.396.
 export function written(value) {
   if (!Number.isFinite(value)) return '–';
@@ -65,3 +72,13 @@ export function written(value) {
 
 // "1,370,000 (1,210,000–1,400,000)" of a spread.
 export const writtenSpread = (all) => (all ? `${written(all.median)} (${written(all.min)}–${written(all.max)})` : '–');
+
+// ---- who is in a table -----------------------------------------------------------------------------
+
+export const titleOf = (scenario, server) => scenario.beside?.[server] ?? SERVERS[server].title;
+
+// Servers of a scenario that have results, in the scenario's order, then what was measured beside.
+export function present(runs, scenario) {
+  const named = [...scenario.servers, ...Object.keys(scenario.beside ?? {})];
+  return named.filter((server) => runs.some((run) => run.scenario === scenario.id && run.server === server));
+}

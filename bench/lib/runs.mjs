@@ -13,9 +13,8 @@ const BULK = path.resolve(BIN_DIR, '../bench/bulk/bulk');
 const LOAD_MS = 120_000;
 const BULK_MS = 60_000;
 
-export const SERVER_CORE = 0;
-export const LOAD_CORE = 1;
-const ALL_CORES = `${SERVER_CORE},${LOAD_CORE}`;
+const SERVER_CORE = 0;
+const LOAD_CORE = 1;
 
 const flags = (options) => Object.entries(options).map(([name, value]) => `--${name}=${value}`);
 
@@ -53,7 +52,7 @@ async function withServer(name, scenario, story) {
     ...scenario.options,
   });
   try {
-    return await story(server, scenario.pinned ? LOAD_CORE : ALL_CORES);
+    return await story(server, scenario.pinned ? LOAD_CORE : undefined);
   } finally {
     await server.stop();
   }
@@ -78,12 +77,6 @@ async function idle(server) {
     },
     { everyMs: 333, timeoutMs: 20_000 },
   );
-}
-
-// What a log must never do, and what must not happen in a measurement either.
-export function faultsOf(result) {
-  const faults = ['refused', 'lost', 'repeated', 'reordered', 'errors', 'closed'].filter((what) => result[what] > 0);
-  return faults.map((what) => `${result[what]} ${what}`);
 }
 
 // A flow of messages; what is measured of the database alone comes before it in one repetition and
