@@ -5,72 +5,110 @@
 
 #include <string.h>
 
-void json_write_string(struct strbuf *buf, struct span text)
+/* Of eight bytes, those that are zero have their highest bit set; of those after the first such one
+ * some others may, too. */
+static uint64_t zero_bytes(uint64_t bytes)
+{
+    return (bytes - UINT64_C(0x0101010101010101)) & ~bytes & UINT64_C(0x8080808080808080);
+}
+
+static bool is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+/* How many bytes need no escape: eight at a time, since that is most of any text. */
+static size_t plain_length(const uint8_t *data, size_t len)
+{
+    size_t at = 0;
+
+    for (; len - at >= 8; at += 8) {
+        uint64_t bytes;
+
+        memcpy(&bytes, data + at, sizeof(bytes));
+        /* The last one finds those below 0x20: their highest three bits are zero. */
+        if ((zero_bytes(bytes ^ UINT64_C(0x2222222222222222)) |
+             zero_bytes(bytes ^ UINT64_C(0x5c5c5c5c5c5c5c5c)) |
+             zero_bytes(bytes & UINT64_C(0xe0e0e0e0e0e0e0e0))) != 0)
+            break;
+    }
+    while (at < len && is_plain(data[at]))
+        at++;
+    return at;
+}
+
+static void write_escape(struct strbuf *buf, uint8_t c)
 {
     static const char hex[] = "0123456789abcdef";
-    size_t plain = 0; /* where the run of bytes that need no escape began */
+
+    switch (c) {
+    case '"':
+        strbuf_add(buf, "\\\"", 2);
+        break;
+    case '\\':
+        strbuf_add(buf, "\\\\", 2);
+        break;
+    case '\n':
+        strbuf_add(buf, "\\n", 2);
+        break;
+    case '\r':
+        strbuf_add(buf, "\\r", 2);
+        break;
+    case '\t':
+        strbuf_add(buf, "\\t", 2);
+        break;
+    default:
+        strbuf_add(buf, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+    }
+}
+
+void json_write_string(struct strbuf *buf, struct span text)
+{
+    size_t at = 0;
 
     if (text.data == NULL) {
         strbuf_add_str(buf, "null");
         return;
     }
     strbuf_add_char(buf, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
+    while (at < text.len) {
+        size_t plain = plain_length(text.data + at, text.len - at);
 
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        strbuf_add(buf, text.data + plain, i - plain);
-        plain = i + 1;
-        switch (c) {
-        case '"':
-            strbuf_add(buf, "\\\"", 2);
-            break;
-        case '\\':
-            strbuf_add(buf, "\\\\", 2);
-            break;
-        case '\n':
-            strbuf_add(buf, "\\n", 2);
-            break;
-        case '\r':
-            strbuf_add(buf, "\\r", 2);
-            break;
-        case '\t':
-            strbuf_add(buf, "\\t", 2);
-            break;
-        default:
-            strbuf_add(buf, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
-        }
+        strbuf_add(buf, text.data + at, plain);
+        at += plain;
+        if (at < text.len)
+            write_escape(buf, text.data[at++]);
     }
-    strbuf_add(buf, text.data + plain, text.len - plain);
     strbuf_add_char(buf, '"');
 }
 
-static void write_number(struct strbuf *buf, const char *prefix, uint64_t value)
+void json_write_u64(struct strbuf *buf, const char *before, uint64_t value)
 {
-    strbuf_add_str(buf, prefix);
+    strbuf_add_str(buf, before);
     strbuf_add_u64(buf, value);
 }
 
-static void write_created_at(struct strbuf *buf, uint64_t created_at_us)
+void json_write_time(struct strbuf *buf, const char *before, uint64_t wall_us)
 {
     char iso[CLOCK_ISO_SIZE];
 
-    strbuf_add_str(buf, ",\"created_at\":\"");
-    strbuf_add_str(buf, clock_format_iso(created_at_us, iso));
-    strbuf_add_str(buf, "\"}");
+    strbuf_add_str(buf, before);
+    strbuf_add_char(buf, '"');
+    strbuf_add_str(buf, clock_format_iso(wall_us, iso));
+    strbuf_add_char(buf, '"');
 }
 
 static void write_message(const struct log_event *event, struct strbuf *buf)
 {
-    write_number(buf, "{\"type\":\"new_message\",\"id\":", event->seq);
+    json_write_u64(buf, "{\"type\":\"new_message\",\"id\":", event->seq);
     strbuf_add_str(buf, ",\"text\":");
     json_write_string(buf, event->text);
-    write_number(buf, ",\"sender_id\":", event->actor_id);
+    json_write_u64(buf, ",\"sender_id\":", event->actor_id);
     strbuf_add_str(buf, ",\"sender_username\":");
     json_write_string(buf, event->actor_name);
-    write_number(buf, ",\"room_id\":", event->room_id);
-    write_created_at(buf, event->created_at_us);
+    json_write_u64(buf, ",\"room_id\":", event->room_id);
+    json_write_time(buf, ",\"created_at\":", event->created_at_us);
+    strbuf_add_char(buf, '}');
 }
 
 static const char *type_name(enum event_kind kind)
@@ -102,14 +140,15 @@ void event_json_write(const struct log_event *event, struct strbuf *buf)
     }
     strbuf_add_str(buf, "{\"type\":\"");
     strbuf_add_str(buf, type_name(event->kind));
-    write_number(buf, "\",\"id\":", event->seq);
-    write_number(buf, ",\"room_id\":", event->room_id);
-    write_number(buf, ",\"user_id\":", event->actor_id);
+    json_write_u64(buf, "\",\"id\":", event->seq);
+    json_write_u64(buf, ",\"room_id\":", event->room_id);
+    json_write_u64(buf, ",\"user_id\":", event->actor_id);
     strbuf_add_str(buf, ",\"username\":");
     json_write_string(buf, event->actor_name);
     if (event->kind == EVENT_ROOM_CREATED) {
         strbuf_add_str(buf, ",\"name\":");
         json_write_string(buf, event->text);
     }
-    write_created_at(buf, event->created_at_us);
+    json_write_time(buf, ",\"created_at\":", event->created_at_us);
+    strbuf_add_char(buf, '}');
 }

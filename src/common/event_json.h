@@ -34,5 +34,8 @@ void event_json_write(const struct log_event *event, struct strbuf *buf);
 
 /* Appends a JSON string, quoted and escaped; the text must be valid UTF-8. data NULL gives null. */
 void json_write_string(struct strbuf *buf, struct span text);
+/* Appends before, as it is, and then the number, or a time in UTC as a JSON string. */
+void json_write_u64(struct strbuf *buf, const char *before, uint64_t value);
+void json_write_time(struct strbuf *buf, const char *before, uint64_t wall_us);
 
 #endif

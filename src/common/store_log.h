@@ -15,8 +15,8 @@ typedef void store_event_fn(void *context, const struct log_event *event);
 enum err store_log_after(struct db *db, uint64_t room_id, uint64_t after_seq, uint64_t limit,
                          store_event_fn *fn, void *context) ATTR_MUSTCHECK;
 
-/* Messages only (EVENT_MESSAGE), oldest first: forward, the oldest limit above after; else the
- * newest limit below before (0: no bound). */
+/* Messages only (EVENT_MESSAGE). Forward: the oldest limit above after, the oldest first. Else: the
+ * newest limit below before (0: no bound), the newest first. */
 struct store_page {
     bool forward;
     uint64_t before;

@@ -60,16 +60,24 @@ void strbuf_add_char(struct strbuf *buf, char c)
     strbuf_add(buf, &c, 1);
 }
 
-void strbuf_add_u64(struct strbuf *buf, uint64_t value)
+const char *strbuf_u64(uint64_t value, char space[STRBUF_U64_SIZE])
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char *at = space + STRBUF_U64_SIZE - 1;
 
+    *at = '\0';
     do {
-        digits[--at] = (char)('0' + value % 10);
+        *--at = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    strbuf_add(buf, digits + at, sizeof(digits) - at);
+    return at;
+}
+
+void strbuf_add_u64(struct strbuf *buf, uint64_t value)
+{
+    char space[STRBUF_U64_SIZE];
+    const char *digits = strbuf_u64(value, space);
+
+    strbuf_add(buf, digits, (size_t)(space + STRBUF_U64_SIZE - 1 - digits));
 }
 
 void strbuf_printf(struct strbuf *buf, const char *format, ...)

@@ -27,6 +27,9 @@ void strbuf_add(struct strbuf *buf, const void *data, size_t len);
 void strbuf_add_str(struct strbuf *buf, const char *text);
 void strbuf_add_char(struct strbuf *buf, char c);
 void strbuf_add_u64(struct strbuf *buf, uint64_t value);
+/* The same without a buffer: the decimal digits and a NUL, somewhere in space. */
+#define STRBUF_U64_SIZE 21
+const char *strbuf_u64(uint64_t value, char space[STRBUF_U64_SIZE]);
 void strbuf_printf(struct strbuf *buf, const char *format, ...) ATTR_PRINTF(2, 3);
 /* Gives the memory to the caller (mem_free), and empties the buffer. Never NULL. */
 char *strbuf_take(struct strbuf *buf);

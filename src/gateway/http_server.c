@@ -9,6 +9,8 @@
 #include "common/metrics.h"
 #include "common/networks.h"
 #include "common/settings.h"
+#include "common/store_admission.h"
+#include "common/strbuf.h"
 #include "gateway/assets.h"
 #include "gateway/http_guard_conn.h"
 #include "gateway/http_pause.h"
@@ -112,8 +114,13 @@ static enum err read_body(struct request *request)
 /* The query of a route, after its session. On a database thread. */
 static void run_route(struct request *request, struct db *db)
 {
+    unsigned flags = request->route->flags;
+
     request->err = ERR_NONE;
-    if ((request->route->flags & ROUTE_AUTH) != 0)
+    if ((flags & ROUTE_MEMBER) == ROUTE_MEMBER)
+        request->err = store_session_check_member(db, request->token_hash, request->room_id,
+                                                  &request->session);
+    else if ((flags & ROUTE_AUTH) != 0)
         request->err = store_session_find(db, request->token_hash, &request->session);
     if (request->err == ERR_NO_ROW)
         request->err = ERR_INVALID_TOKEN;
@@ -169,6 +176,18 @@ static struct client_address forwarded_for(const struct http_server *server,
     return client_address_find(&server->trusted, peer, lines, count);
 }
 
+/* Not by snprintf(): each request has an id, few have a reader. */
+static void number_request(struct http_server *server, char id[REQUEST_ID_SIZE])
+{
+    char space[STRBUF_U64_SIZE];
+    const char *number = strbuf_u64(++server->ids, space);
+    size_t prefix = sizeof(server->id_prefix) - 1;
+
+    memcpy(id, server->id_prefix, prefix);
+    id[prefix] = '-';
+    memcpy(id + prefix + 1, number, strlen(number) + 1);
+}
+
 /* Who asks, and which id the request goes by: a balancer of ours is believed in both. */
 static void read_origin(struct http_server *server, struct request *request)
 {
@@ -188,8 +207,7 @@ static void read_origin(struct http_server *server, struct request *request)
     if (id != NULL && request_id_valid(id))
         memcpy(request->id, id, strlen(id) + 1);
     else
-        snprintf(request->id, sizeof(request->id), "%s-%llx", server->id_prefix,
-                 (unsigned long long)++server->ids);
+        number_request(server, request->id);
 }
 
 static struct request *create_request(struct http_server *server, struct evhttp_request *ev)

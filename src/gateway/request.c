@@ -179,7 +179,7 @@ void request_reply_bytes(struct request *request, int status, const char *conten
 {
     struct evbuffer *body = evbuffer_new();
     size_t body_len = request->is_head || status == 304 ? 0 : len;
-    char length[24];
+    char space[STRBUF_U64_SIZE];
 
     CHECK(body != NULL);
     if (content_type != NULL)
@@ -192,10 +192,8 @@ void request_reply_bytes(struct request *request, int status, const char *conten
         request_add_header(request, "Connection", "close");
     /* evhttp would send a body to a HEAD and no length with it: so the length is ours. A 204 must
      * not have one (RFC 9110, 8.6). */
-    if (status != 304 && status != 204) {
-        snprintf(length, sizeof(length), "%zu", len);
-        request_add_header(request, "Content-Length", length);
-    }
+    if (status != 304 && status != 204)
+        request_add_header(request, "Content-Length", strbuf_u64(len, space));
     if (body_len > 0)
         evbuffer_add(body, data, body_len);
     request_answered(request, status, body_len);

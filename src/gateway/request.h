@@ -26,6 +26,8 @@ enum route_flags {
     ROUTE_BODY = 2, /* a JSON object is required */
     ROUTE_QUERY_TOKEN =
         4, /* the token may be a parameter, for EventSource, which sends no headers */
+    ROUTE_MEMBER =
+        8 | ROUTE_AUTH, /* the session's user is a member of the path's room: found with it */
 };
 
 /*

@@ -1,13 +1,11 @@
 /*
  * A room's history, and sending by POST.
  */
-#include "common/clock.h"
 #include "common/event_json.h"
 #include "common/limits.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/store_log.h"
-#include "common/store_rooms.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
 #include "gateway/sending.h"
@@ -17,9 +15,10 @@
 struct history {
     struct request *request;
     struct store_page page;
-    uint64_t first_seq;
-    uint64_t last_seq;
-    uint64_t count;
+    struct strbuf messages; /* as they come from the log, one after the other */
+    size_t ends[PAGE_LIMIT_MAX];
+    size_t count;
+    uint64_t last_seq; /* in the direction of the page */
 };
 
 enum err history_prepare(struct request *request)
@@ -47,33 +46,46 @@ enum err history_prepare(struct request *request)
     return ERR_NONE;
 }
 
-static void write_message(struct strbuf *out, uint64_t seq, struct span text, uint64_t sender_id,
-                          struct span sender_name, uint64_t room_id, uint64_t created_at_us)
+/* Without its end, so that whoever answers a message can say more. */
+static void write_message(struct strbuf *out, const struct log_event *event)
 {
-    char iso[CLOCK_ISO_SIZE];
-
-    strbuf_printf(out, "{\"id\":%llu,\"text\":", (unsigned long long)seq);
-    json_write_string(out, text);
-    strbuf_printf(out, ",\"sender_id\":%llu,\"room_id\":%llu,\"created_at\":\"%s\"",
-                  (unsigned long long)sender_id, (unsigned long long)room_id,
-                  clock_format_iso(created_at_us, iso));
+    json_write_u64(out, "{\"id\":", event->seq);
+    strbuf_add_str(out, ",\"text\":");
+    json_write_string(out, event->text);
+    json_write_u64(out, ",\"sender_id\":", event->actor_id);
+    json_write_u64(out, ",\"room_id\":", event->room_id);
+    json_write_time(out, ",\"created_at\":", event->created_at_us);
     strbuf_add_str(out, ",\"sender_username\":");
-    json_write_string(out, sender_name);
+    json_write_string(out, event->actor_name);
 }
 
 static void on_message(void *context, const struct log_event *event)
 {
     struct history *history = context;
-    struct strbuf *out = &history->request->out;
 
-    if (history->count++ == 0)
-        history->first_seq = event->seq;
-    else
-        strbuf_add_char(out, ',');
+    write_message(&history->messages, event);
+    strbuf_add_char(&history->messages, '}');
+    history->ends[history->count++] = history->messages.len;
     history->last_seq = event->seq;
-    write_message(out, event->seq, event->text, event->actor_id, event->actor_name, event->room_id,
-                  event->created_at_us);
-    strbuf_add_char(out, '}');
+}
+
+/* The log is read in the direction that was asked for; the answer has the oldest first. */
+static void write_page(struct history *history, struct strbuf *out)
+{
+    const char *texts = history->messages.data;
+
+    strbuf_reserve(out, history->messages.len + history->count + 2);
+    strbuf_add_char(out, '[');
+    for (size_t i = 0; i < history->count; i++) {
+        size_t at = history->page.forward ? i : history->count - 1 - i;
+        size_t begin = at > 0 ? history->ends[at - 1] : 0;
+
+        if (i > 0)
+            strbuf_add_char(out, ',');
+        strbuf_add(out, texts + begin, history->ends[at] - begin);
+    }
+    strbuf_add_char(out, ']');
+    strbuf_fini(&history->messages);
 }
 
 /* A full page has a next one, in the direction in which it was asked for. */
@@ -82,25 +94,20 @@ static void add_link(struct history *history)
     struct request *request = history->request;
     bool forward = history->page.forward;
 
-    if (history->count < history->page.limit || (!forward && history->first_seq <= 1))
+    if (history->count < history->page.limit || (!forward && history->last_seq <= 1))
         return;
     request->link =
         mem_printf("</api/chat/rooms/%llu/messages?limit=%llu&%s=%llu>; rel=\"next\"",
                    (unsigned long long)request->room_id, (unsigned long long)history->page.limit,
-                   forward ? "after" : "before",
-                   (unsigned long long)(forward ? history->last_seq : history->first_seq));
+                   forward ? "after" : "before", (unsigned long long)history->last_seq);
 }
 
 enum err history_query(struct request *request, struct db *db)
 {
     struct history *history = request->state;
-    enum err err = store_room_check_member(db, request->room_id, request->session.user_id);
+    enum err err = store_log_messages(db, request->room_id, &history->page, on_message, history);
 
-    if (err != ERR_NONE)
-        return err;
-    strbuf_add_char(&request->out, '[');
-    err = store_log_messages(db, request->room_id, &history->page, on_message, history);
-    strbuf_add_char(&request->out, ']');
+    write_page(history, &request->out);
     add_link(history);
     return err;
 }
@@ -129,24 +136,26 @@ enum err post_message_prepare(struct request *request)
     return ERR_NONE;
 }
 
-enum err post_message_query(struct request *request, struct db *db)
-{
-    return store_room_check_member(db, request->room_id, request->session.user_id);
-}
-
 static void on_sent(void *context, const struct bus_answer *answer)
 {
     struct request *request = context;
     const struct outgoing *out = request->state;
     const char *name = request->session.username;
+    const struct log_event event = {
+        .room_id = request->room_id,
+        .seq = answer->seq,
+        .kind = EVENT_MESSAGE,
+        .actor_id = request->session.user_id,
+        .created_at_us = answer->created_at_us,
+        .actor_name = {(const uint8_t *)name, strlen(name)},
+        .text = out->text,
+    };
 
     if (answer->err != ERR_NONE) {
         request_reply_error(request, answer->err);
         return;
     }
-    write_message(&request->out, answer->seq, out->text, request->session.user_id,
-                  (struct span){(const uint8_t *)name, strlen(name)}, request->room_id,
-                  answer->created_at_us);
+    write_message(&request->out, &event);
     strbuf_add_str(&request->out,
                    answer->duplicate ? ",\"duplicate\":true}" : ",\"duplicate\":false}");
     request_reply(request);
@@ -171,10 +180,8 @@ void post_message_finish(struct request *request)
 enum err verify_query(struct request *request, struct db *db)
 {
     struct store_audit audit;
-    enum err err = store_room_check_member(db, request->room_id, request->session.user_id);
+    enum err err = store_log_audit(db, request->room_id, &audit);
 
-    if (err == ERR_NONE)
-        err = store_log_audit(db, request->room_id, &audit);
     if (err != ERR_NONE)
         return err;
     strbuf_printf(&request->out,

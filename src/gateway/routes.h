@@ -54,7 +54,6 @@ void room_users_finish(struct request *request);
 enum err history_prepare(struct request *request);
 enum err history_query(struct request *request, struct db *db);
 enum err post_message_prepare(struct request *request);
-enum err post_message_query(struct request *request, struct db *db);
 void post_message_finish(struct request *request);
 enum err verify_query(struct request *request, struct db *db);
 /* route_ops.c */

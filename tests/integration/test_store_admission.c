@@ -77,6 +77,25 @@ static void test_a_member(void **state)
     assert_true(head == EVENTS);
 }
 
+static void test_a_session_and_its_membership(void **state)
+{
+    static const uint8_t nobodys[DIGEST_SHA256_SIZE] = {3};
+    struct store_session session = {0};
+
+    assert_int_equal(store_session_check_member(*state, annas, ROOM, &session), ERR_NONE);
+    assert_true(session.user_id == ANNA);
+    assert_string_equal(session.username, "Anna");
+    assert_true(session.expires_at_us > 0);
+    assert_int_equal(store_session_check_member(*state, nobodys, ROOM, &session), ERR_NO_ROW);
+    assert_int_equal(store_session_check_member(*state, nobodys, 12345, &session), ERR_NO_ROW);
+    assert_int_equal(store_session_check_member(*state, berts, ROOM, &session), ERR_NOT_A_MEMBER);
+    assert_true(session.user_id == BERT);
+    assert_int_equal(store_session_check_member(*state, annas, REMOVED, &session),
+                     ERR_ROOM_NOT_FOUND);
+    assert_int_equal(store_session_check_member(*state, annas, 12345, &session),
+                     ERR_ROOM_NOT_FOUND);
+}
+
 static void test_an_empty_log(void **state)
 {
     struct store_session session;
@@ -132,6 +151,7 @@ static void test_after_the_session(void **state)
 
     assert_int_equal(store_user_delete(*state, ANNA), ERR_NONE);
     assert_int_equal(store_admit_session(*state, annas, ROOM, &session, &head), ERR_NO_ROW);
+    assert_int_equal(store_session_check_member(*state, annas, ROOM, &session), ERR_NO_ROW);
     assert_int_equal(store_session_delete(*state, berts), ERR_NONE);
     assert_int_equal(store_admit_session(*state, berts, ROOM, &session, &head), ERR_NO_ROW);
 }
@@ -184,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_member),
+        cmocka_unit_test(test_a_session_and_its_membership),
         cmocka_unit_test(test_an_empty_log),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_a_long_log_costs_nothing),

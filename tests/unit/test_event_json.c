@@ -104,6 +104,21 @@ static void test_every_ascii_character(void **unused)
     }
 }
 
+/* Eight characters are looked at at once: each one at each place among others, and at the end. */
+static void test_every_ascii_character_at_every_place(void **unused)
+{
+    (void)unused;
+    for (unsigned c = 0; c < 0x80; c++)
+        for (size_t at = 0; at < 20; at++) {
+            char text[20];
+
+            memset(text, '!' + (int)(at % 8), sizeof(text));
+            text[at] = (char)c;
+            assert_text_survives(text, sizeof(text));
+            assert_text_survives(text, at + 1);
+        }
+}
+
 static size_t put_character(char *out, unsigned point)
 {
     if (point < 0x800) {
@@ -266,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_null),
         cmocka_unit_test(test_every_ascii_character),
+        cmocka_unit_test(test_every_ascii_character_at_every_place),
         cmocka_unit_test(test_every_plane),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_exact_text),

@@ -49,6 +49,17 @@ static void test_adding(void **unused)
     strbuf_fini(&buf);
 }
 
+static void test_digits(void **unused)
+{
+    char space[STRBUF_U64_SIZE];
+
+    (void)unused;
+    assert_string_equal(strbuf_u64(0, space), "0");
+    assert_string_equal(strbuf_u64(10, space), "10");
+    assert_string_equal(strbuf_u64(UINT64_MAX, space), "18446744073709551615");
+    assert_ptr_equal(strbuf_u64(UINT64_MAX, space), space);
+}
+
 static void test_growth(void **unused)
 {
     struct strbuf buf = STRBUF_EMPTY;
@@ -93,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_adding),
+        cmocka_unit_test(test_digits),
         cmocka_unit_test(test_growth),
         cmocka_unit_test(test_reserve_and_take),
     };
