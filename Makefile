@@ -34,7 +34,7 @@ Q := $(if $(V),,@)
 # ---- flags ---------------------------------------------------------------------------------------
 
 comma := ,
-PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto
+PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto zlib
 # Not there yet on a fresh machine, where only "make bootstrap" (and run, test) make sense.
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
 # A sanitizer has a crypt_r() of its own that calls the library's, which would not be there as needed.
@@ -191,7 +191,7 @@ $(BENCH_PARTS):
 $(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubst %,$(B)/obj/%.o,$(call test_needs,sim/test_schedules))
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(LINK) -o $@ $^
+	$(Q)$(LINK) -o $@ $^ -lz
 
 $(FUZZ_PROGRAMS):
 	@mkdir -p $(@D)

@@ -32,6 +32,7 @@ look() {
   need libjansson-dev library jansson
   need libmariadb-dev library libmariadb
   need libssl-dev library libcrypto
+  need zlib1g-dev library zlib
   need libscrypt-dev file /usr/include/libscrypt.h
   need libcrypt-dev file /usr/include/crypt.h
   need libcmocka-dev library cmocka

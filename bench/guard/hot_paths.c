@@ -135,7 +135,7 @@ static void set_up(size_t members)
 {
     static const struct bus_link_handlers handlers = {.fill_digests = ignore_digests};
     struct rooms_options rooms = {262144, 67108864, 500};
-    struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX};
+    struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX, 0};
     struct bus_link_options link = {.brokers = "ipc:///tmp/banter-bench-none",
                                     .timeout_ms = 10000,
                                     .retry_ms = 10000,
@@ -264,7 +264,7 @@ struct raw {
 
 static void feed(void *context)
 {
-    static const struct ws_message_sink sink = {on_frame, BODY_BYTES_MAX, 16};
+    static const struct ws_message_sink sink = {on_frame, BODY_BYTES_MAX, 16, NULL};
     struct raw *raw = context;
     struct ws_message message;
     struct ws_violation violation;

@@ -491,6 +491,7 @@ void chat_client_open(struct services *services, int fd, const void *early, size
     struct admission *admission;
 
     ws_conn_open(&client->conn, services->sockets, fd, early, early_len);
+    ws_conn_deflate(&client->conn, request->window_bits);
     count_open(services);
     if (!token_usable(request->token)) {
         chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);

@@ -58,6 +58,7 @@ struct chat_request {
     bool has_since;
     uint64_t since;
     uint64_t epoch; /* 0: not given */
+    uint8_t window_bits; /* of permessage-deflate; 0: not negotiated */
     /* Who asked; only chat_client_open() looks at these. */
     struct origin origin;
     char request_id[REQUEST_ID_SIZE];

@@ -5,6 +5,10 @@
  * unmasked, unfragmented) and JSON. A frame that is an event of a room's log knows its seq. A run
  * is several events that follow one another in the log, as their frames' bytes in one piece: what a
  * busy room's members get in a turn then costs each of them one place in its queue.
+ *
+ * Beside itself a frame can have two other forms, made when the first socket wants them and kept as
+ * long as the frame: as a server-sent event, and compressed (RFC 7692). The compressed one is
+ * shorter than the frame, or it is the frame itself.
  */
 #ifndef BANTER_GATEWAY_FRAME_H
 #define BANTER_GATEWAY_FRAME_H
@@ -21,7 +25,10 @@ struct frame {
     uint8_t json_at;        /* where the payload begins in bytes */
     uint8_t event_kind;     /* enum event_kind; 0 for what is no event */
     uint8_t ephemeral_kind; /* enum ephemeral_kind; 0 for what is none */
+    uint8_t window_bits;    /* of a compressed form: the window that its reader needs; else 0 */
     struct frame *stream;   /* the same as a server-sent event; NULL until one is needed */
+    struct frame *deflated; /* the same compressed, or itself; NULL until it is needed */
+    struct frame **parts;   /* of a run: its events, until frame_run_end() */
     uint8_t bytes[];
 };
 
@@ -29,10 +36,15 @@ struct frame {
 struct frame *frame_create(enum ws_opcode opcode, const void *payload, size_t len);
 struct frame *frame_create_event(const struct bus_event *event);
 struct frame *frame_create_close(uint16_t code, const char *reason);
-/* An empty run with room for len bytes; frame_run_add() fills it. A run has no stream form. */
-struct frame *frame_create_run(size_t len);
-/* Adds the next event. The run must have room for it and be seen by nobody yet. */
-void frame_run_add(struct frame *run, const struct frame *event);
+/* An empty run with room for so many events, of len bytes together; frame_run_add() fills it. A run
+ * has no stream form. */
+struct frame *frame_create_run(size_t events, size_t len);
+/* Adds the next event, with a reference. The run must have room for it and be seen by nobody yet.
+ */
+void frame_run_add(struct frame *run, struct frame *event);
+/* No socket will be given this run any more: lets go of its events. It is not compressed after it.
+ */
+void frame_run_end(struct frame *run);
 
 static inline struct frame *frame_ref(struct frame *frame)
 {
@@ -42,6 +54,19 @@ static inline struct frame *frame_ref(struct frame *frame)
 
 /* The frame as a server-sent event (HTML, 9.2.6): made on first use, kept as long as the frame. */
 struct frame *frame_stream(struct frame *frame);
+struct ws_deflate;
+
+/* See frame_deflated(). */
+struct frame *frame_deflate(struct frame *frame, struct ws_deflate *deflate);
+/*
+ * The frame with its payload compressed; a run's events are compressed each, and each once. It is
+ * the frame itself where that does not pay, and for control frames. Borrowed from the frame.
+ */
+static inline struct frame *frame_deflated(struct frame *frame, struct ws_deflate *deflate)
+{
+    return frame->deflated != NULL ? frame->deflated : frame_deflate(frame, deflate);
+}
+
 /* Any bytes, as they go to the socket. */
 struct frame *frame_create_raw(const void *bytes, size_t len);
 

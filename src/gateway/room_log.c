@@ -50,8 +50,10 @@ uint64_t room_log_first(const struct room_log *log)
 void room_log_turn_end(struct room_log *log)
 {
     log->turn_first = 0;
-    if (log->run != NULL)
+    if (log->run != NULL) {
+        frame_run_end(log->run);
         frame_unref(log->run);
+    }
     log->run = NULL;
 }
 
@@ -136,7 +138,7 @@ struct frame *room_log_run(struct room_log *log, uint64_t seq)
         return log->run;
     if (log->head - seq >= ROOM_LOG_RUN_EVENTS_MAX || (bytes = run_bytes(log, seq)) == 0)
         return NULL;
-    log->run = frame_create_run(bytes);
+    log->run = frame_create_run(log->head - seq + 1, bytes);
     for (; seq <= log->head; seq++)
         frame_run_add(log->run, room_log_get(log, seq));
     return log->run;

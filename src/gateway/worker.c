@@ -215,7 +215,8 @@ static void create_chat(struct worker *worker)
     struct rooms_options rooms = {settings->ring_room_bytes, settings->ring_total_bytes,
                                   settings->page_events};
     struct ws_options sockets = {&chat_client_handlers, settings->ping_ms,
-                                 settings->send_queue_bytes, BODY_BYTES_MAX};
+                                 settings->send_queue_bytes, BODY_BYTES_MAX,
+                                 settings->deflate_min_bytes};
     struct bus_link_options link = {settings->brokers,          settings->command_timeout_ms,
                                     settings->command_retry_ms, settings->heartbeat_ms,
                                     settings->commands_max,     NULL};

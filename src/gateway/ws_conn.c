@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "gateway/socket_poll.h"
+#include "gateway/ws_deflate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct ws_set {
     struct socket_poll *poll;
     struct ws_options options;
     struct ws_message_sink sink;
+    struct ws_deflate *deflate; /* NULL: never */
     struct list wheel[WHEEL_SLOTS];
     struct list closing; /* CLOSING, in the order of their deadlines */
     struct due due;      /* something is queued, received bytes wait, or the state has changed */
@@ -54,6 +56,7 @@ struct ws_set {
     size_t queue_bytes;  /* of all */
     uint64_t send_calls; /* of this turn, for the metrics */
     uint64_t bytes_sent;
+    uint64_t bytes_saved; /* by compression */
     uint8_t buffer[READ_BYTES];
 };
 
@@ -296,6 +299,19 @@ static void on_ready(void *item, unsigned ready)
         read_some(conn);
 }
 
+static void count_deflate(struct ws_set *set)
+{
+    struct ws_deflate_count count = ws_deflate_take_count(set->deflate);
+
+    if (count.compressed > 0)
+        metrics_add(METRIC_WS_DEFLATED, count.compressed);
+    if (count.inflated > 0)
+        metrics_add(METRIC_WS_INFLATED, count.inflated);
+    if (set->bytes_saved > 0)
+        metrics_add(METRIC_WS_BYTES_SAVED, set->bytes_saved);
+    set->bytes_saved = 0;
+}
+
 static void count_sent(struct ws_set *set)
 {
     metrics_set(METRIC_WS_QUEUE_BYTES, set->queue_bytes); /* it falls without sends, too */
@@ -337,6 +353,8 @@ static void on_turn_end(void *context)
     }
     set->spare = due;
     count_sent(set);
+    if (set->deflate != NULL)
+        count_deflate(set);
 }
 
 /* A stream answers nothing: its sign of life is that something leaves the queue, where the last
@@ -391,7 +409,10 @@ struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options
 
     set->loop = loop;
     set->options = *options;
-    set->sink = (struct ws_message_sink){on_frame, options->message_max, WS_FRAGMENTS_MAX};
+    if (options->deflate_min_bytes > 0)
+        set->deflate = ws_deflate_create(options->deflate_min_bytes);
+    set->sink =
+        (struct ws_message_sink){on_frame, options->message_max, WS_FRAGMENTS_MAX, set->deflate};
     for (size_t i = 0; i < WHEEL_SLOTS; i++)
         list_init(&set->wheel[i]);
     list_init(&set->closing);
@@ -419,6 +440,7 @@ void ws_set_destroy(struct ws_set **set)
     mem_free((*set)->spare.conns);
     frame_unref((*set)->ping);
     frame_unref((*set)->stream_ping);
+    ws_deflate_destroy(&(*set)->deflate);
     mem_free(*set);
     *set = NULL;
 }
@@ -476,10 +498,32 @@ void ws_conn_open_stream(struct ws_conn *conn, struct ws_set *set, int fd)
     set->streams++;
 }
 
+void ws_conn_deflate(struct ws_conn *conn, uint8_t window_bits)
+{
+    CHECK(window_bits == 0 || conn->set->deflate != NULL);
+    conn->window_bits = window_bits;
+    conn->message.deflate = window_bits > 0;
+}
+
+/* The frame as this connection gets it. */
+static struct frame *form_for(struct ws_conn *conn, struct frame *frame)
+{
+    struct frame *form;
+
+    if (conn->window_bits == 0)
+        return frame;
+    form = frame_deflated(frame, conn->set->deflate);
+    if (form->window_bits > conn->window_bits)
+        return frame;
+    conn->set->bytes_saved += frame->len - form->len;
+    return form;
+}
+
 void ws_conn_send(struct ws_conn *conn, struct frame *frame)
 {
     if (conn->state != WS_OPEN)
         return;
+    frame = form_for(conn, frame);
     out_queue_push(&conn->queue, frame);
     conn->set->queue_bytes += frame->len;
     if (!conn->writing)

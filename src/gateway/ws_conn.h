@@ -40,8 +40,9 @@ struct ws_handlers {
 struct ws_options {
     const struct ws_handlers *handlers;
     uint64_t ping_ms;
-    size_t queue_bytes_max; /* above it, ws_conn_full() */
-    uint32_t message_max;   /* bytes; longer messages close with 1009 */
+    size_t queue_bytes_max;   /* above it, ws_conn_full() */
+    uint32_t message_max;     /* bytes; longer messages close with 1009 */
+    size_t deflate_min_bytes; /* shorter messages are not compressed; 0: none is, either way */
 };
 
 /* How a connection ended, for the log. */
@@ -75,6 +76,7 @@ struct ws_conn {
     bool pong_queued;        /* at pong_at, and not begun to be sent: a newer ping replaces it */
     bool was_full;           /* on_drained is owed */
     bool stream;             /* a server-sent event stream */
+    uint8_t window_bits;     /* what is sent may be compressed to fit it; 0: not at all */
     struct ws_ending ending; /* counted from the start, complete in on_closed */
     bool ends;               /* the queue ends with our last word: shut our side down after it */
 };
@@ -97,6 +99,8 @@ void ws_set_abort(struct ws_set *set);
  * early are bytes that came with the handshake; they are copied. */
 void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *early,
                   size_t early_len);
+/* permessage-deflate was negotiated: by these bits (ws_extensions.h). Before anything is sent. */
+void ws_conn_deflate(struct ws_conn *conn, uint8_t window_bits);
 /*
  * The same for a server-sent event stream: no frames, no handshakes. What the peer sends is
  * ignored, a ping is a comment, and closing is the end of the stream.

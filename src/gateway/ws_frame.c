@@ -6,6 +6,7 @@
 
 #define FIN_BIT     0x80
 #define RSV_BITS    0x70
+#define RSV1_BIT    0x40
 #define OPCODE_BITS 0x0f
 #define MASK_BIT    0x80
 #define LENGTH_BITS 0x7f
@@ -33,12 +34,15 @@ static bool opcode_known(uint8_t opcode)
 }
 
 /* The first byte: FIN, reserved bits, opcode. */
-static enum ws_frame_status read_first(uint8_t byte, struct ws_frame_header *header,
+static enum ws_frame_status read_first(uint8_t byte, bool deflate, struct ws_frame_header *header,
                                        struct ws_violation *violation)
 {
     header->fin = (byte & FIN_BIT) != 0;
     header->opcode = byte & OPCODE_BITS;
-    if ((byte & RSV_BITS) != 0)
+    /* RFC 7692, 6.1: only the first frame of a message says it; a control frame is none. */
+    header->compressed = deflate && (byte & RSV1_BIT) != 0 &&
+                         (header->opcode == WS_OP_TEXT || header->opcode == WS_OP_BINARY);
+    if ((byte & RSV_BITS & ~(header->compressed ? RSV1_BIT : 0)) != 0)
         return refuse(violation, WS_CLOSE_PROTOCOL_ERROR, "Reserved bit set");
     if (!opcode_known(header->opcode))
         return refuse(violation, WS_CLOSE_PROTOCOL_ERROR, "Reserved opcode");
@@ -67,7 +71,8 @@ static uint64_t big_endian(const uint8_t *bytes, size_t count)
     return value;
 }
 
-enum ws_frame_status ws_frame_header_read(const uint8_t *data, size_t len, uint64_t payload_max,
+enum ws_frame_status ws_frame_header_read(const uint8_t *data, size_t len,
+                                          struct ws_frame_limits limits,
                                           struct ws_frame_header *header,
                                           struct ws_violation *violation)
 {
@@ -76,7 +81,7 @@ enum ws_frame_status ws_frame_header_read(const uint8_t *data, size_t len, uint6
 
     if (len < 1)
         return WS_FRAME_INCOMPLETE;
-    if (read_first(data[0], header, violation) == WS_FRAME_REFUSED)
+    if (read_first(data[0], limits.deflate, header, violation) == WS_FRAME_REFUSED)
         return WS_FRAME_REFUSED;
     if (len < 2)
         return WS_FRAME_INCOMPLETE;
@@ -91,7 +96,7 @@ enum ws_frame_status ws_frame_header_read(const uint8_t *data, size_t len, uint6
         return refuse(violation, WS_CLOSE_PROTOCOL_ERROR, "Length not in its shortest form");
     if (header->len > INT64_MAX)
         return refuse(violation, WS_CLOSE_PROTOCOL_ERROR, "Length out of range");
-    if (header->len > payload_max && !ws_opcode_is_control(header->opcode))
+    if (header->len > limits.payload_max && !ws_opcode_is_control(header->opcode))
         return refuse(violation, WS_CLOSE_TOO_BIG, "Message too big");
     if (len < 2 + extra + MASK_SIZE)
         return WS_FRAME_INCOMPLETE;
@@ -139,6 +144,11 @@ size_t ws_frame_header_write(uint8_t out[WS_SERVER_HEADER_MAX], enum ws_opcode o
     for (int i = 0; i < 8; i++)
         out[2 + i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
     return 10;
+}
+
+void ws_frame_mark_compressed(uint8_t *header)
+{
+    header[0] |= RSV1_BIT;
 }
 
 size_t ws_frame_control_write(uint8_t out[WS_CONTROL_FRAME_MAX], enum ws_opcode opcode,

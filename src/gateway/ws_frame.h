@@ -1,8 +1,9 @@
 /*
  * ws_frame.h: the frame codec of RFC 6455, section 5: headers in, headers out, masking.
  *
- * Pure: no allocation, no I/O, no state. Who uses it keeps the bytes. Extensions are never
- * negotiated, so that every reserved bit must be zero.
+ * Pure: no allocation, no I/O, no state. Who uses it keeps the bytes. The one extension that is
+ * ever negotiated is permessage-deflate (RFC 7692), which gives a meaning to the first reserved
+ * bit.
  */
 #ifndef BANTER_GATEWAY_WS_FRAME_H
 #define BANTER_GATEWAY_WS_FRAME_H
@@ -56,6 +57,13 @@ struct ws_frame_header {
     uint8_t opcode; /* enum ws_opcode */
     uint8_t size;   /* of the header itself */
     bool fin;
+    bool compressed; /* RSV1 of a message's first frame (RFC 7692, 6) */
+};
+
+/* What a frame of this connection may have. */
+struct ws_frame_limits {
+    uint64_t payload_max;
+    bool deflate; /* permessage-deflate was negotiated */
 };
 
 enum ws_frame_status {
@@ -67,11 +75,13 @@ enum ws_frame_status {
 /*
  * Reads the header of a client's frame from the first len bytes of it. READY fills *header; REFUSED
  * fills *violation, as early as the bytes show it: no later byte can mend a refused beginning.
- * Refuses (1002) reserved bits and opcodes, a missing mask, a length that is not in its shortest
+ * Refuses (1002) reserved bits (but RSV1 on a text's or binary's first frame, with deflate) and
+ * opcodes, a missing mask, a length that is not in its shortest
  * form or above 2^63, a control frame that is fragmented or above 125 bytes; and (1009) a payload
  * above payload_max.
  */
-enum ws_frame_status ws_frame_header_read(const uint8_t *data, size_t len, uint64_t payload_max,
+enum ws_frame_status ws_frame_header_read(const uint8_t *data, size_t len,
+                                          struct ws_frame_limits limits,
                                           struct ws_frame_header *header,
                                           struct ws_violation *violation) ATTR_MUSTCHECK;
 
@@ -83,6 +93,8 @@ void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], size_t of
 
 /* Writes the header of an unfragmented, unmasked server frame; returns its size, 2, 4 or 10. */
 size_t ws_frame_header_write(uint8_t out[WS_SERVER_HEADER_MAX], enum ws_opcode opcode, size_t len);
+/* Says in a header that was written that the payload is compressed (RFC 7692, 6.1). */
+void ws_frame_mark_compressed(uint8_t *header);
 
 /* Writes a whole control frame (len <= 125) and returns its size. */
 size_t ws_frame_control_write(uint8_t out[WS_CONTROL_FRAME_MAX], enum ws_opcode opcode,

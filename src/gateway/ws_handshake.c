@@ -117,19 +117,23 @@ void ws_handshake_accept(const char *key, char out[WS_ACCEPT_SIZE])
     digest_base64(sha1, sizeof(sha1), out);
 }
 
-size_t ws_handshake_response(const char *key, char out[WS_HANDSHAKE_RESPONSE_MAX])
+size_t ws_handshake_response(const struct ws_handshake_answer *answer,
+                             char out[WS_HANDSHAKE_RESPONSE_MAX])
 {
+    const char *extensions = answer->extensions;
     char accept[WS_ACCEPT_SIZE];
     int len;
 
-    ws_handshake_accept(key, accept);
+    ws_handshake_accept(answer->key, accept);
     len = snprintf(out, WS_HANDSHAKE_RESPONSE_MAX,
                    "HTTP/1.1 101 Switching Protocols\r\n"
                    "Upgrade: websocket\r\n"
                    "Connection: Upgrade\r\n"
                    "Sec-WebSocket-Accept: %s\r\n"
+                   "%s%s%s"
                    "\r\n",
-                   accept);
+                   accept, extensions != NULL ? "Sec-WebSocket-Extensions: " : "",
+                   extensions != NULL ? extensions : "", extensions != NULL ? "\r\n" : "");
     CHECK(len > 0 && len < WS_HANDSHAKE_RESPONSE_MAX);
     return (size_t)len;
 }

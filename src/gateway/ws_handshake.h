@@ -1,8 +1,8 @@
 /*
  * ws_handshake.h: the opening handshake of RFC 6455, section 4.2, from the server's side.
  *
- * Pure: it sees header values and writes text. web_access.h looks at the Origin.
- * Extensions are not supported; none is ever accepted.
+ * Pure: it sees header values and writes text. web_access.h looks at the Origin, ws_extensions.h at
+ * extensions.
  */
 #ifndef BANTER_GATEWAY_WS_HANDSHAKE_H
 #define BANTER_GATEWAY_WS_HANDSHAKE_H
@@ -28,7 +28,7 @@ struct ws_handshake {
 /* The text of Sec-WebSocket-Accept with its NUL: base64 of a SHA-1. */
 #define WS_ACCEPT_SIZE 29
 /* Room for every response that ws_handshake_response() writes. */
-#define WS_HANDSHAKE_RESPONSE_MAX 192
+#define WS_HANDSHAKE_RESPONSE_MAX 336
 
 /*
  * ERR_NONE when the connection may be upgraded; otherwise *reason (static) says what is wrong:
@@ -43,7 +43,14 @@ enum err ws_handshake_check(const struct ws_handshake *request, const char **rea
 /* Sec-WebSocket-Accept for a key that passed the check (4.2.2, step 5.4). */
 void ws_handshake_accept(const char *key, char out[WS_ACCEPT_SIZE]);
 
-/* Writes the whole 101 response, NUL-terminated, for a checked key; returns its length. */
-size_t ws_handshake_response(const char *key, char out[WS_HANDSHAKE_RESPONSE_MAX]);
+/* What the 101 says. A header that is NULL is left out; a value has at most 120 bytes. */
+struct ws_handshake_answer {
+    const char *key;        /* the client's, checked */
+    const char *extensions; /* Sec-WebSocket-Extensions */
+};
+
+/* Writes the whole 101 response, NUL-terminated; returns its length. */
+size_t ws_handshake_response(const struct ws_handshake_answer *answer,
+                             char out[WS_HANDSHAKE_RESPONSE_MAX]);
 
 #endif

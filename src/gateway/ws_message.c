@@ -3,6 +3,7 @@
 #include "common/check.h"
 #include "common/mem.h"
 #include "common/utf8.h"
+#include "gateway/ws_deflate.h"
 
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct ws_partial {
     uint8_t control[WS_CONTROL_PAYLOAD_MAX];
     /* The message, of which control frames are no part. */
     uint8_t message_opcode; /* text or binary; WS_OP_CONTINUATION while there is none */
+    bool compressed;
     struct utf8_state utf8;
     uint32_t fragments;
     uint8_t *data;
@@ -119,6 +121,32 @@ static enum ws_feed deliver_control(struct feed *feed, uint8_t opcode, uint8_t *
     return deliver(feed, opcode, data, len);
 }
 
+/* Hands out a message that came compressed: only now is it known what it says. */
+static enum ws_feed deliver_compressed(struct feed *feed, uint8_t opcode, const uint8_t *data,
+                                       size_t len)
+{
+    uint8_t *inflated;
+    size_t inflated_len;
+
+    switch (ws_deflate_inflate(feed->sink->deflate, data, len, feed->sink->message_max, &inflated,
+                               &inflated_len)) {
+    case WS_INFLATED_WHOLE:
+        break;
+    case WS_INFLATED_TOO_BIG:
+        return fail(feed, WS_CLOSE_TOO_BIG, "Message too big");
+    case WS_INFLATED_BROKEN:
+        return fail(feed, WS_CLOSE_BAD_DATA, "Message cannot be inflated");
+    }
+    if (opcode == WS_OP_TEXT && !utf8_valid(inflated, inflated_len))
+        return fail(feed, WS_CLOSE_BAD_DATA, "Text is not UTF-8");
+    return deliver(feed, opcode, inflated, inflated_len);
+}
+
+static struct ws_frame_limits limits_of(const struct feed *feed)
+{
+    return (struct ws_frame_limits){feed->sink->message_max, feed->message->deflate};
+}
+
 /* What a single frame's header cannot know: its place in the message (5.4), and the sums. */
 static enum ws_feed admit_frame(struct feed *feed, const struct ws_frame_header *frame)
 {
@@ -151,7 +179,7 @@ static bool take_in_place(struct feed *feed, enum ws_feed *result)
 
     if (feed->message->partial != NULL)
         return false;
-    switch (ws_frame_header_read(data, len, feed->sink->message_max, &frame, feed->violation)) {
+    switch (ws_frame_header_read(data, len, limits_of(feed), &frame, feed->violation)) {
     case WS_FRAME_INCOMPLETE:
         return false;
     case WS_FRAME_REFUSED:
@@ -171,6 +199,8 @@ static bool take_in_place(struct feed *feed, enum ws_feed *result)
     feed->at += frame.size + len;
     if (ws_opcode_is_control(frame.opcode))
         *result = deliver_control(feed, frame.opcode, data, len);
+    else if (frame.compressed)
+        *result = deliver_compressed(feed, frame.opcode, data, len);
     else if (frame.opcode == WS_OP_TEXT && !utf8_valid(data, len))
         *result = fail(feed, WS_CLOSE_BAD_DATA, "Text is not UTF-8");
     else
@@ -188,8 +218,8 @@ static enum ws_feed take_header(struct feed *feed)
 
     /* Perhaps more than the header: what follows it is left in the buffer below. */
     memcpy(partial->header + had, feed->data + feed->at, take);
-    switch (ws_frame_header_read(partial->header, had + take, feed->sink->message_max,
-                                 &partial->frame, feed->violation)) {
+    switch (ws_frame_header_read(partial->header, had + take, limits_of(feed), &partial->frame,
+                                 feed->violation)) {
     case WS_FRAME_INCOMPLETE:
         partial->header_len = (uint8_t)(had + take);
         feed->at += take;
@@ -207,8 +237,10 @@ static enum ws_feed take_header(struct feed *feed)
     partial->payload_len = 0;
     partial->header_len = 0;
     if (!ws_opcode_is_control(partial->frame.opcode)) {
-        if (partial->frame.opcode != WS_OP_CONTINUATION)
+        if (partial->frame.opcode != WS_OP_CONTINUATION) {
             partial->message_opcode = partial->frame.opcode;
+            partial->compressed = partial->frame.compressed;
+        }
         partial->fragments++;
     }
     return WS_FEED_OK;
@@ -253,7 +285,8 @@ static enum ws_feed take_payload(struct feed *feed)
     if (control)
         return WS_FEED_OK;
     partial->len += take;
-    if (partial->message_opcode == WS_OP_TEXT && !utf8_feed(&partial->utf8, to, take))
+    if (partial->message_opcode == WS_OP_TEXT && !partial->compressed &&
+        !utf8_feed(&partial->utf8, to, take))
         return fail(feed, WS_CLOSE_BAD_DATA, "Text is not UTF-8");
     return WS_FEED_OK;
 }
@@ -277,14 +310,17 @@ static enum ws_feed finish_message(struct feed *feed)
     uint8_t opcode = partial->message_opcode;
     uint8_t *data = partial->data;
     size_t len = partial->len;
+    bool compressed = partial->compressed;
     uint8_t nothing = 0;
+    uint8_t *payload = data != NULL ? data : &nothing;
     enum ws_feed result;
 
-    if (opcode == WS_OP_TEXT && !utf8_complete(&partial->utf8))
+    if (opcode == WS_OP_TEXT && !compressed && !utf8_complete(&partial->utf8))
         return fail(feed, WS_CLOSE_BAD_DATA, "Text is not UTF-8");
     partial->data = NULL;
     drop_partial(feed->message);
-    result = deliver(feed, opcode, data != NULL ? data : &nothing, len);
+    result = compressed ? deliver_compressed(feed, opcode, payload, len)
+                        : deliver(feed, opcode, payload, len);
     mem_free(data);
     return result;
 }

@@ -2,8 +2,8 @@
  * ws_message.h: from a client's raw bytes, in any split, to whole messages and control frames.
  *
  * Owns fragmentation (RFC 6455, 5.4), control frames between fragments, UTF-8 across fragments
- * (8.1), the sizes, and the payload of close frames. Pure: no I/O, no clock, no log. What is handed
- * out never depends on how the bytes were split.
+ * (8.1), the sizes, the payload of close frames, and compressed messages (RFC 7692). Pure: no I/O,
+ * no clock, no log. What is handed out never depends on how the bytes were split.
  *
  * Made for many idle sockets: between messages the state is 24 bytes and owns nothing. A message
  * that arrives in one frame and in one feed is handed out where it lies, in the caller's buffer;
@@ -16,6 +16,7 @@
 #include "common/base.h"
 #include "gateway/ws_frame.h"
 
+struct ws_deflate;
 struct ws_partial;
 struct ws_rest;
 
@@ -24,6 +25,7 @@ struct ws_message {
     struct ws_partial *partial; /* an incomplete frame or message; NULL between messages */
     struct ws_rest *rest;       /* bytes not looked at since a pause; NULL when there are none */
     bool closed;                /* after a close frame or a violation: what follows is ignored */
+    bool deflate; /* permessage-deflate was negotiated; set it before the first feed */
 };
 
 enum ws_verdict {
@@ -42,8 +44,10 @@ struct ws_message_sink {
      * call ws_message_feed().
      */
     enum ws_verdict (*on_message)(void *context, enum ws_opcode opcode, uint8_t *data, size_t len);
-    uint32_t message_max;   /* bytes of a message, all fragments together; above it: 1009 */
-    uint32_t fragments_max; /* frames of a message; above it: 1008 */
+    uint32_t message_max;       /* bytes of a message, all fragments together; above it: 1009. Of a
+                                 * compressed one: as sent, and inflated, too */
+    uint32_t fragments_max;     /* frames of a message; above it: 1008 */
+    struct ws_deflate *deflate; /* borrowed; NULL if no connection has negotiated it */
 };
 
 enum ws_feed {

@@ -2,11 +2,13 @@
  * From an HTTP request to a WebSocket.
  */
 #include "common/mem.h"
+#include "common/settings.h"
 #include "gateway/chat_client.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
 #include "gateway/takeover.h"
 #include "gateway/web_access.h"
+#include "gateway/ws_extensions.h"
 #include "gateway/ws_handshake.h"
 
 #include <event2/buffer.h>
@@ -41,8 +43,28 @@ static char *joined_header(const struct request *request, const char *name)
     return strbuf_take(&value);
 }
 
-/* Checks the handshake; on success *key_out is the client's key, the caller's to free. */
-static enum err check_handshake(struct request *request, char **key_out)
+/* What a good handshake said. */
+struct handshake {
+    char *key; /* to be freed, also of one that is not good */
+    struct ws_deflate_terms deflate;
+};
+
+/* RFC 6455, 9.1: what is no list of extensions fails the handshake, spoken or not. */
+static enum err read_extensions(struct request *request, struct ws_deflate_terms *deflate)
+{
+    char *offered = joined_header(request, "Sec-WebSocket-Extensions");
+    enum ws_offer offer = ws_extensions_read(offered, deflate);
+
+    mem_free(offered);
+    if (request->services->settings->deflate_min_bytes == 0)
+        memset(deflate, 0, sizeof(*deflate));
+    if (offer != WS_OFFER_MALFORMED)
+        return ERR_NONE;
+    request->message = "Sec-WebSocket-Extensions is no list of extensions.";
+    return ERR_BAD_REQUEST;
+}
+
+static enum err check_handshake(struct request *request, struct handshake *out)
 {
     char *upgrade = joined_header(request, "Upgrade");
     char *connection = joined_header(request, "Connection");
@@ -59,8 +81,10 @@ static enum err check_handshake(struct request *request, char **key_out)
     };
     enum err err;
 
-    handshake.key = *key_out = joined_header(request, "Sec-WebSocket-Key");
+    handshake.key = out->key = joined_header(request, "Sec-WebSocket-Key");
     err = ws_handshake_check(&handshake, &request->message);
+    if (err == ERR_NONE)
+        err = read_extensions(request, &out->deflate);
     mem_free(upgrade);
     mem_free(connection);
     mem_free(version);
@@ -101,14 +125,23 @@ static void refuse(struct request *request, enum err err)
 }
 
 /* The handshake is good: from here on it is a WebSocket, whatever the token says. */
-static void upgrade(struct request *request, struct chat_request *chat, const char *key)
+static void upgrade(struct request *request, struct chat_request *chat,
+                    const struct handshake *handshake)
 {
+    char extensions[WS_EXTENSIONS_MAX];
+    struct ws_handshake_answer answer = {.key = handshake->key};
     struct services *services = request->services;
     struct evbuffer *early = evbuffer_new();
     char response[WS_HANDSHAKE_RESPONSE_MAX + sizeof("X-Request-Id: \r\n") + REQUEST_ID_SIZE];
-    size_t len = ws_handshake_response(key, response);
+    size_t len;
     int fd = -1;
 
+    chat->window_bits = handshake->deflate.window_bits;
+    if (chat->window_bits > 0) {
+        ws_extensions_answer(&handshake->deflate, extensions);
+        answer.extensions = extensions;
+    }
+    len = ws_handshake_response(&answer, response);
     len += (size_t)snprintf(response + len - 2, sizeof(response) - len + 2,
                             "X-Request-Id: %s\r\n\r\n", request->id) -
            2; /* in the place of the empty line at its end */
@@ -137,12 +170,12 @@ static void start(struct request *request, bool single)
 {
     struct chat_request chat;
     char *token = NULL;
-    char *key = NULL;
+    struct handshake handshake = {.key = NULL};
     enum err err = read_parameters(request, &chat);
 
     chat.single = single;
     if (err == ERR_NONE)
-        err = check_handshake(request, &key);
+        err = check_handshake(request, &handshake);
     if (err == ERR_NONE)
         err = web_access_check_socket(request);
     if (err == ERR_NONE && request->services->draining)
@@ -153,11 +186,11 @@ static void start(struct request *request, bool single)
         /* The URI goes with the connection. */
         token = mem_strndup((const char *)chat.token.data, chat.token.len);
         chat.token.data = (const uint8_t *)token;
-        upgrade(request, &chat, key);
+        upgrade(request, &chat, &handshake);
         mem_wipe(token, chat.token.len);
         mem_free(token);
     }
-    mem_free(key);
+    mem_free(handshake.key);
 }
 
 void ws_room_start(struct request *request)

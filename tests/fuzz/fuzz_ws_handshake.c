@@ -24,6 +24,7 @@ static const char *next_line(char **at)
 
 static void expect_lawful(const struct ws_handshake *request)
 {
+    struct ws_handshake_answer answer = {.key = request->key, .extensions = "permessage-deflate"};
     char response[WS_HANDSHAKE_RESPONSE_MAX];
     size_t len;
 
@@ -33,7 +34,7 @@ static void expect_lawful(const struct ws_handshake *request)
     CHECK(strcasestr(request->connection, "upgrade") != NULL);
     CHECK(strstr(request->version, "13") != NULL);
     CHECK(strstr(request->key, "==") != NULL);
-    len = ws_handshake_response(request->key, response);
+    len = ws_handshake_response(&answer, response);
     CHECK(len == strlen(response));
     CHECK(strcmp(response + len - 4, "\r\n\r\n") == 0);
 }

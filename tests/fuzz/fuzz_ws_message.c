@@ -1,7 +1,8 @@
-// needs: gateway/ws_frame common/utf8 common/mem common/check common/strbuf
+// needs: gateway/ws_deflate gateway/ws_frame common/utf8 common/mem common/check common/strbuf
 /*
  * ws_message: any bytes, fed whole, byte by byte, in two pieces, and with pauses, must hand out the
- * same; and a connection may be ended from any callback. The first byte chooses where to cut.
+ * same; and a connection may be ended from any callback. The first byte chooses where to cut, its
+ * highest bit whether permessage-deflate was negotiated.
  */
 #include "gateway/ws_message.h"
 
@@ -9,6 +10,7 @@
 #include "common/mem.h"
 #include "common/strbuf.h"
 #include "common/utf8.h"
+#include "gateway/ws_deflate.h"
 
 #include <string.h>
 
@@ -49,7 +51,7 @@ static enum ws_verdict note(void *context, enum ws_opcode opcode, uint8_t *data,
     return peer->pause ? WS_VERDICT_PAUSE : WS_VERDICT_CONTINUE;
 }
 
-static const struct ws_message_sink sink = {
+static struct ws_message_sink sink = {
     .on_message = note,
     .message_max = 4096,
     .fragments_max = 8,
@@ -70,8 +72,8 @@ static enum ws_feed feed_piece(struct peer *peer, const uint8_t *data, size_t le
     return result;
 }
 
-static void run(const uint8_t *data, size_t size, size_t cut, enum way way, size_t stop_after,
-                struct strbuf *transcript)
+static void run(const uint8_t *data, size_t size, size_t cut, bool deflate, enum way way,
+                size_t stop_after, struct strbuf *transcript)
 {
     struct ws_message message;
     struct peer peer = {&message, STRBUF_EMPTY, way >= WAY_CUT_AND_PAUSE, stop_after};
@@ -79,6 +81,7 @@ static void run(const uint8_t *data, size_t size, size_t cut, enum way way, size
     enum ws_feed result = WS_FEED_OK;
 
     ws_message_init(&message);
+    message.deflate = deflate;
     for (size_t at = 0; at < size && result != WS_FEED_STOPPED;) {
         size_t len = way == WAY_WHOLE ? size : bytes ? 1 : at == 0 ? cut : size - at;
 
@@ -95,21 +98,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct strbuf whole;
     size_t cut;
+    bool deflate;
 
     if (size < 1)
         return 0;
-    cut = data[0];
+    if (sink.deflate == NULL)
+        sink.deflate = ws_deflate_create(1); /* as a worker has it: one for all connections */
+    cut = data[0] & 0x7f;
+    deflate = (data[0] & 0x80) != 0;
     data++;
     size--;
-    run(data, size, cut, WAY_WHOLE, 0, &whole);
+    run(data, size, cut, deflate, WAY_WHOLE, 0, &whole);
     for (enum way way = WAY_BYTES; way < WAY_COUNT; way++) {
         struct strbuf other;
 
-        run(data, size, cut, way, 0, &other);
+        run(data, size, cut, deflate, way, 0, &other);
         CHECK(whole.len == other.len);
         CHECK(memcmp(strbuf_str(&whole), strbuf_str(&other), whole.len) == 0);
         strbuf_fini(&other);
-        run(data, size, cut, way, 1 + cut % 3, &other);
+        run(data, size, cut, deflate, way, 1 + cut % 3, &other);
         strbuf_fini(&other);
     }
     strbuf_fini(&whole);

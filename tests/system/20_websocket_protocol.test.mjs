@@ -171,10 +171,10 @@ describe('opening handshake', () => {
     assert.match(headers.allow, /\bGET\b/);
   });
 
-  test('accepts no extension, and no subprotocol that it does not know', async (t) => {
+  test('accepts no extension and no subprotocol that it does not know', async (t) => {
     const { status, headers, socket } = await answerTo(t, {
       headers: {
-        'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
+        'Sec-WebSocket-Extensions': 'x-webkit-deflate-frame, permessage-bzip2; level=9',
         'Sec-WebSocket-Protocol': 'unknown',
       },
     });

@@ -1,4 +1,4 @@
-// needs: gateway/room_log gateway/frame gateway/ws_frame common/utf8 common/strbuf common/mem common/check
+// needs: gateway/room_log gateway/frame gateway/ws_deflate gateway/ws_frame common/utf8 common/strbuf common/mem common/check
 /*
  * cursor: where a subscriber starts and what it gets next; and that none of them ever misses or
  * repeats an event, whatever the bus does.

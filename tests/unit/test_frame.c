@@ -1,8 +1,9 @@
-// needs: gateway/ws_frame common/utf8 common/strbuf common/mem common/check
+// needs: gateway/ws_deflate gateway/ws_frame common/utf8 common/strbuf common/mem common/check
 /* frame: bytes as they go to sockets, and who holds them. A sanitizer sees what is not freed. */
 #include "gateway/frame.h"
 
 #include "common/mem.h"
+#include "gateway/ws_deflate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -177,6 +178,146 @@ static void test_stream_of_a_long_event(void **unused)
     mem_free(json);
 }
 
+/* An event whose JSON has len bytes and compresses well. */
+static struct frame *event_of(uint64_t seq, size_t len)
+{
+    char *json = mem_alloc(len);
+    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, len}, 0};
+    struct frame *frame;
+
+    memset(json, 'j', len);
+    frame = frame_create_event(&event);
+    mem_free(json);
+    return frame;
+}
+
+/* The form is a whole frame with RSV1 (RFC 7692, 6.1), and its payload is the frame's. */
+static void assert_form(struct ws_deflate *codec, const struct frame *form, const uint8_t *payload,
+                        size_t len)
+{
+    uint8_t *out;
+    size_t out_len;
+
+    assert_int_equal(form->bytes[0], 0xc1);
+    assert_int_equal(form->bytes[1], form->len - form->json_at);
+    assert_int_equal(ws_deflate_inflate(codec, form->bytes + form->json_at,
+                                        form->len - form->json_at, len, &out, &out_len),
+                     WS_INFLATED_WHOLE);
+    assert_int_equal(out_len, len);
+    assert_memory_equal(out, payload, len);
+}
+
+static void test_deflated(void **unused)
+{
+    struct ws_deflate *codec = ws_deflate_create(100);
+    struct frame *frame = event_of(41, 5000);
+    struct frame *form = frame_deflated(frame, codec);
+
+    (void)unused;
+    assert_form(codec, form, frame->bytes + frame->json_at, 5000);
+    assert_int_equal(form->window_bits, 13);
+    assert_true(form->seq == 41 && form->events == 1 && form->refs == 1);
+    assert_ptr_equal(frame_deflated(frame, codec), form);
+    assert_ptr_equal(frame_deflated(form, codec), form);
+    assert_int_equal(ws_deflate_take_count(codec).compressed, 1);
+    frame_ref(form);
+    frame_unref(frame);
+    assert_int_equal(form->refs, 1); /* it outlives its frame */
+    frame_unref(form);
+    ws_deflate_destroy(&codec);
+}
+
+/* Control frames, what is short, and bytes that are no frame stay as they are. */
+static void test_not_deflated(void **unused)
+{
+    struct ws_deflate *codec = ws_deflate_create(100);
+    uint8_t payload[WS_CONTROL_PAYLOAD_MAX] = {0};
+    struct frame *frames[] = {
+        event_of(1, 99),
+        frame_create(WS_OP_PING, payload, sizeof(payload)),
+        frame_create(WS_OP_PONG, payload, sizeof(payload)),
+        frame_create_close(1000, "a reason that would get shorter ....................... really"),
+        frame_create_raw(payload, sizeof(payload)),
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+        assert_ptr_equal(frame_deflated(frames[i], codec), frames[i]);
+        assert_ptr_equal(frame_deflated(frames[i], codec), frames[i]);
+        assert_int_equal(frames[i]->refs, 1);
+        assert_int_equal(frames[i]->window_bits, 0);
+        frame_unref(frames[i]);
+    }
+    assert_int_equal(ws_deflate_take_count(codec).compressed, 0);
+    ws_deflate_destroy(&codec);
+}
+
+static struct frame *run_of(struct frame *events[], size_t count)
+{
+    struct frame *run;
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += events[i]->len;
+    run = frame_create_run(count, len);
+    for (size_t i = 0; i < count; i++)
+        frame_run_add(run, events[i]);
+    return run;
+}
+
+/* Each event stays a message of its own, compressed once, whoever asks first. */
+static void test_deflated_run(void **unused)
+{
+    struct ws_deflate *codec = ws_deflate_create(100);
+    struct frame *events[] = {event_of(1, 500), event_of(2, 20), event_of(3, 9000)};
+    struct frame *first = frame_deflated(events[0], codec);
+    struct frame *run = run_of(events, 3);
+    struct frame *form = frame_deflated(run, codec);
+    size_t at = 0;
+
+    (void)unused;
+    assert_int_equal(ws_deflate_take_count(codec).compressed, 2);
+    assert_ptr_equal(frame_deflated(events[0], codec), first);
+    for (size_t i = 0; i < 3; i++) {
+        const struct frame *part = frame_deflated(events[i], codec);
+
+        assert_memory_equal(form->bytes + at, part->bytes, part->len);
+        at += part->len;
+    }
+    assert_int_equal(form->len, at);
+    assert_int_equal(form->window_bits, 14);
+    assert_true(form->seq == 3 && form->events == 3);
+    assert_int_equal(ws_deflate_take_count(codec).compressed, 0);
+    frame_run_end(run);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(events[i]->refs, 1);
+        frame_unref(events[i]);
+    }
+    assert_ptr_equal(frame_deflated(run, codec), form);
+    frame_unref(run);
+    ws_deflate_destroy(&codec);
+}
+
+static void test_run_that_is_not_deflated(void **unused)
+{
+    struct ws_deflate *codec = ws_deflate_create(100);
+    struct frame *events[] = {event_of(1, 20), event_of(2, 20)};
+    struct frame *run = run_of(events, 2);
+    struct frame *late = run_of(events, 2);
+
+    (void)unused;
+    assert_ptr_equal(frame_deflated(run, codec), run);
+    frame_run_end(late); /* nobody asked before the turn's end */
+    assert_ptr_equal(frame_deflated(late, codec), late);
+    frame_unref(run); /* lets go of its events by itself */
+    frame_unref(late);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(events[i]->refs, 1);
+        frame_unref(events[i]);
+    }
+    ws_deflate_destroy(&codec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +331,10 @@ int main(void)
         cmocka_unit_test(test_stream_without_a_number),
         cmocka_unit_test(test_stream_outlives_its_frame),
         cmocka_unit_test(test_stream_of_a_long_event),
+        cmocka_unit_test(test_deflated),
+        cmocka_unit_test(test_not_deflated),
+        cmocka_unit_test(test_deflated_run),
+        cmocka_unit_test(test_run_that_is_not_deflated),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

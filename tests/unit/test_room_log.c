@@ -1,4 +1,4 @@
-// needs: gateway/frame gateway/ws_frame common/utf8 common/strbuf common/mem common/check
+// needs: gateway/frame gateway/ws_deflate gateway/ws_frame common/utf8 common/strbuf common/mem common/check
 /*
  * room_log: what the bus may do to a log, and what the ring then holds. At last, anything at all is
  * compared with a plain model that remembers the whole log.

@@ -10,6 +10,8 @@
 
 #define PAYLOAD_MAX 70000
 
+static const struct ws_frame_limits limits = {PAYLOAD_MAX, false};
+
 struct header_case {
     const char *name;
     const char *bytes;
@@ -57,7 +59,7 @@ static void expect_header(const struct header_case *test, size_t len)
     struct ws_frame_header header;
     struct ws_violation violation = {0, NULL};
     enum ws_frame_status status =
-        ws_frame_header_read((const uint8_t *)test->bytes, len, PAYLOAD_MAX, &header, &violation);
+        ws_frame_header_read((const uint8_t *)test->bytes, len, limits, &header, &violation);
 
     if (len < test->known_at) {
         assert_int_equal(status, WS_FRAME_INCOMPLETE);
@@ -94,20 +96,45 @@ static void test_opcodes(void **unused)
         struct ws_violation violation;
         bool known = opcode <= 2 || (opcode >= 8 && opcode <= 10);
 
-        assert_int_equal(ws_frame_header_read(bytes, 6, PAYLOAD_MAX, &header, &violation),
+        assert_int_equal(ws_frame_header_read(bytes, 6, limits, &header, &violation),
                          known ? WS_FRAME_READY : WS_FRAME_REFUSED);
         assert_int_equal(ws_opcode_is_control((uint8_t)opcode), opcode >= 8);
     }
 }
 
+/* RFC 7692, 6.1: the first reserved bit has a meaning on a message's first frame, and nowhere else.
+ */
+static void test_compressed(void **unused)
+{
+    static const struct ws_frame_limits deflate = {PAYLOAD_MAX, true};
+
+    (void)unused;
+    for (unsigned first = 0; first < 256; first++) {
+        uint8_t bytes[6] = {(uint8_t)first, 0x80, 0, 0, 0, 0};
+        struct ws_frame_header header;
+        struct ws_frame_header plain;
+        struct ws_violation violation;
+        unsigned opcode = first & 0x0f;
+        bool lawful = (first & 0x70) == 0x40 && (opcode == 1 || opcode == 2);
+        bool without = ws_frame_header_read(bytes, 6, limits, &plain, &violation) == WS_FRAME_READY;
+
+        assert_int_equal(ws_frame_header_read(bytes, 6, deflate, &header, &violation),
+                         lawful || without ? WS_FRAME_READY : WS_FRAME_REFUSED);
+        assert_false(lawful && without);
+        if (lawful || without)
+            assert_int_equal(header.compressed, lawful);
+    }
+}
+
 static void test_control_frame_ignores_the_bound(void **unused)
 {
+    static const struct ws_frame_limits ten = {10, true};
     struct ws_frame_header header;
     struct ws_violation violation;
 
     (void)unused;
     assert_int_equal(
-        ws_frame_header_read((const uint8_t *)"\x89\xfdmask", 6, 10, &header, &violation),
+        ws_frame_header_read((const uint8_t *)"\x89\xfdmask", 6, ten, &header, &violation),
         WS_FRAME_READY);
 }
 
@@ -229,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers_at_every_length),
         cmocka_unit_test(test_opcodes),
+        cmocka_unit_test(test_compressed),
         cmocka_unit_test(test_control_frame_ignores_the_bound),
         cmocka_unit_test(test_unmask),
         cmocka_unit_test(test_unmask_example_of_the_rfc),

@@ -122,16 +122,27 @@ static void test_accept(void **unused)
 
 static void test_response(void **unused)
 {
+    struct ws_handshake_answer answer = {.key = KEY};
     char response[WS_HANDSHAKE_RESPONSE_MAX];
     size_t len;
 
     (void)unused;
-    len = ws_handshake_response(KEY, response);
+    len = ws_handshake_response(&answer, response);
     assert_int_equal(len, strlen(response));
     assert_string_equal(response, "HTTP/1.1 101 Switching Protocols\r\n"
                                   "Upgrade: websocket\r\n"
                                   "Connection: Upgrade\r\n"
                                   "Sec-WebSocket-Accept: " ACCEPT "\r\n\r\n");
+    answer.extensions = "permessage-deflate; server_no_context_takeover";
+    len = ws_handshake_response(&answer, response);
+    assert_int_equal(len, strlen(response));
+    assert_string_equal(
+        response, "HTTP/1.1 101 Switching Protocols\r\n"
+                  "Upgrade: websocket\r\n"
+                  "Connection: Upgrade\r\n"
+                  "Sec-WebSocket-Accept: " ACCEPT "\r\n"
+                  "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
+                  "\r\n");
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-// needs: gateway/ws_frame common/utf8 common/mem common/check common/strbuf
+// needs: gateway/ws_deflate gateway/ws_frame common/utf8 common/mem common/check common/strbuf
 /*
  * ws_message: scripts of frames and the transcript that they must give. Each script is fed whole,
  * byte by byte, at random splits, and with a pause after everything: the transcript stays the same.
@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "common/strbuf.h"
+#include "gateway/ws_deflate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,6 +120,43 @@ static const struct script scripts[] = {
      "text(\xc3\xbc)!1007"},
 };
 
+#define HELLO "\xf2\x48\xcd\xc9\xc9\x07\x00" /* RFC 7692, 7.2.3.1 */
+
+/* With permessage-deflate. */
+static const struct script deflate_scripts[] = {
+    {"a compressed text", {F(0xc1, HELLO)}, "text(Hello)"},
+    {"a compressed binary", {F(0xc2, HELLO)}, "binary(Hello)"},
+    {"nothing, compressed", {F(0xc1, "\0")}, "text()"},
+    {"nothing, compressed, in fragments", {F(0x41, ""), F(0x80, "\0")}, "text()"},
+    {"one as it is, one compressed, one as it is",
+     {F(0x81, "a"), F(0xc1, HELLO), F(0x81, "b")},
+     "text(a)text(Hello)text(b)"},
+    {"compressed fragments",
+     {F(0x41, "\xf2\x48\xcd"), F(0x00, ""), F(0x80, "\xc9\xc9\x07\x00")},
+     "text(Hello)"},
+    {"compressed fragments around a ping",
+     {F(0x41, "\xf2\x48"), F(0x89, "p"), F(0x80, "\xcd\xc9\xc9\x07\x00"), F(0x81, "x")},
+     "ping(p)text(Hello)text(x)"},
+    {"fragments as they are", {F(0x01, "Hel"), F(0x80, "lo")}, "text(Hello)"},
+    {"RSV1 on a continuation", {F(0x41, "\xf2"), F(0xc0, "\x48")}, "!1002"},
+    {"RSV1 on a continuation of what is not compressed", {F(0x01, "a"), F(0xc0, "b")}, "!1002"},
+    {"RSV1 on a ping", {F(0xc9, "")}, "!1002"},
+    {"RSV1 on a close", {F(0xc8, "")}, "!1002"},
+    {"RSV2", {F(0xa1, "")}, "!1002"},
+    {"RSV1 and RSV3", {F(0xd1, HELLO)}, "!1002"},
+    {"no DEFLATE", {F(0x81, "a"), F(0xc1, "\x07")}, "text(a)!1007"},
+    {"not whole", {F(0xc1, "\xf2\x48\xcd")}, "!1007"},
+    {"not whole, in fragments", {F(0x41, "\xf2\x48"), F(0x80, "\xcd")}, "!1007"},
+    {"no payload at all", {F(0xc1, "")}, "!1007"},
+    {"a compressed text that is not UTF-8", {F(0xc1, "\0\x01\0\xfe\xff\xff\0")}, "!1007"},
+    {"the same in fragments", {F(0x41, "\0\x01\0\xfe\xff"), F(0x80, "\xff\0")}, "!1007"},
+    {"half a character at the end", {F(0xc1, "\0\x01\0\xfe\xff\xc3\0")}, "!1007"},
+    {"a compressed binary of any bytes", {F(0xc2, "\0\x01\0\xfe\xff\xff\0")}, "binary(\xff)"},
+    {"bytes that are no UTF-8, but make some",
+     {F(0xc1, "\xf3\x48\xcd\xc9\xc9\x07\0\0")},
+     "text(Hello)"},
+};
+
 /* Appends a client's frame. The key varies, so that no test depends on one. */
 static void add_frame(struct strbuf *out, uint8_t first, const void *payload, size_t len)
 {
@@ -173,7 +211,7 @@ static enum ws_verdict note(void *context, enum ws_opcode opcode, uint8_t *data,
     return peer->pause ? WS_VERDICT_PAUSE : WS_VERDICT_CONTINUE;
 }
 
-static const struct ws_message_sink sink = {
+static struct ws_message_sink sink = {
     .on_message = note,
     .message_max = MESSAGE_MAX,
     .fragments_max = FRAGMENTS_MAX,
@@ -207,6 +245,7 @@ static void run(const struct strbuf *bytes, const char *transcript, size_t trans
     unsigned seed = split;
 
     ws_message_init(&message);
+    message.deflate = sink.deflate != NULL;
     for (size_t at = 0; at < bytes->len;) {
         size_t left = bytes->len - at;
         size_t len = split == 0   ? left
@@ -232,21 +271,82 @@ static void run_every_way(const struct strbuf *bytes, const char *transcript, si
     }
 }
 
+static void run_script(const struct script *script)
+{
+    struct strbuf bytes = STRBUF_EMPTY;
+    /* A code of 0 has NUL bytes in it, but only in transcripts that refuse it. */
+    size_t len = strlen(script->transcript);
+
+    for (size_t i = 0; i < ARRAY_LEN(script->pieces); i++)
+        if (script->pieces[i].payload != NULL)
+            add_frame(&bytes, script->pieces[i].first, script->pieces[i].payload,
+                      script->pieces[i].len);
+    run_every_way(&bytes, script->transcript, len);
+    strbuf_fini(&bytes);
+}
+
 static void test_scripts(void **unused)
 {
     (void)unused;
-    for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
-        struct strbuf bytes = STRBUF_EMPTY;
-        /* A code of 0 has NUL bytes in it, but only in transcripts that refuse it. */
-        size_t len = strlen(scripts[i].transcript);
+    for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
+        run_script(&scripts[i]);
+}
 
-        for (size_t j = 0; j < ARRAY_LEN(scripts[i].pieces); j++)
-            if (scripts[i].pieces[j].payload != NULL)
-                add_frame(&bytes, scripts[i].pieces[j].first, scripts[i].pieces[j].payload,
-                          scripts[i].pieces[j].len);
-        run_every_way(&bytes, scripts[i].transcript, len);
+static int begin_deflate(void **unused)
+{
+    (void)unused;
+    sink.deflate = ws_deflate_create(1);
+    return 0;
+}
+
+static int end_deflate(void **unused)
+{
+    (void)unused;
+    ws_deflate_destroy(&sink.deflate);
+    return 0;
+}
+
+static void test_deflate_scripts(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LEN(deflate_scripts); i++)
+        run_script(&deflate_scripts[i]);
+}
+
+/* What is not compressed is read as without the extension. */
+static void test_scripts_with_deflate(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < ARRAY_LEN(scripts); i++)
+        if (scripts[i].pieces[1].first != 0xc1)
+            run_script(&scripts[i]);
+}
+
+/* The bound counts what a compressed message makes, and what it takes. */
+static void test_deflate_sizes(void **unused)
+{
+    static const size_t sizes[] = {MESSAGE_MAX - 1, MESSAGE_MAX, MESSAGE_MAX + 1, 1000000};
+    char *payload = mem_alloc(1000000);
+
+    (void)unused;
+    memset(payload, 'x', 1000000);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct span small = ws_deflate_compress(sink.deflate, (uint8_t *)payload, sizes[i]);
+        struct strbuf bytes = STRBUF_EMPTY;
+        struct strbuf expected = STRBUF_EMPTY;
+
+        add_frame(&bytes, 0x41, small.data, small.len / 2);
+        add_frame(&bytes, 0x80, small.data + small.len / 2, small.len - small.len / 2);
+        if (sizes[i] > MESSAGE_MAX)
+            strbuf_add_str(&expected, "!1009");
+        else
+            strbuf_printf(&expected, "text(%.*s)", (int)sizes[i], payload);
+        for (unsigned split = 0; split < 20; split++)
+            run(&bytes, expected.data, expected.len, split, split % 2 == 1);
         strbuf_fini(&bytes);
+        strbuf_fini(&expected);
     }
+    mem_free(payload);
 }
 
 /* Sizes around each form of the length and around the cap, in one frame and in two. */
@@ -433,6 +533,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
+        cmocka_unit_test_setup_teardown(test_deflate_scripts, begin_deflate, end_deflate),
+        cmocka_unit_test_setup_teardown(test_scripts_with_deflate, begin_deflate, end_deflate),
+        cmocka_unit_test_setup_teardown(test_deflate_sizes, begin_deflate, end_deflate),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_longest_control_frame),
         cmocka_unit_test(test_unmasked_and_overlong),

@@ -204,7 +204,7 @@ export function assertEnvelope(answer) {
 export class Socket {
   // Everything that was received is in frames, in order. closed becomes {code, reason}. Without a
   // room it is the socket of many rooms, /ws/chat.
-  constructor(url, roomId, token, { since, epoch, headers } = {}) {
+  constructor(url, roomId, token, { since, epoch, headers, perMessageDeflate = false } = {}) {
     const query = new URLSearchParams();
     if (token !== undefined) query.set('token', token);
     if (since !== undefined) query.set('since', String(since));
@@ -217,7 +217,7 @@ export class Socket {
     const path = roomId === null ? '/ws/chat' : `/ws/chat/${roomId}`;
     this.ws = new WebSocket(`${base}${path}?${query}`, {
       headers,
-      perMessageDeflate: false,
+      perMessageDeflate,
       handshakeTimeout: deadlineMs(20_000),
     });
     this.opened = new Promise((resolve, reject) => {

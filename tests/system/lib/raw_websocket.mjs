@@ -1,10 +1,12 @@
 // A WebSocket client that can do everything wrong: raw frames over a plain socket (RFC 6455).
 //
 // It checks by itself what every frame of a server must keep to (5.1, 5.2): no mask, no reserved
-// bit, the shortest length, control frames short and whole.
+// bit (but RSV1 on a whole message once socket.deflate is set: RFC 7692), the shortest length,
+// control frames short and whole.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 import { within } from './wait.mjs';
 
@@ -50,6 +52,21 @@ export function fragments(opcode, payload, lengths) {
   return out;
 }
 
+// A payload as RFC 7692, 7.2.1 compresses it: what a sync flush makes, without its tail.
+const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
+export function deflated(payload, options = {}) {
+  const finishFlush = constants.Z_SYNC_FLUSH;
+  const bytes = deflateRawSync(Buffer.from(payload), { finishFlush, ...options });
+  assert.deepEqual(bytes.subarray(-4), TAIL);
+  return bytes.subarray(0, -4);
+}
+
+// What it stands for; windowBits as agreed.
+export function inflated(payload, options = {}) {
+  const finishFlush = constants.Z_SYNC_FLUSH;
+  return inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush, ...options });
+}
+
 export function closePayload(code, reason = '') {
   const head = Buffer.alloc(2);
   head.writeUInt16BE(code);
@@ -79,6 +96,7 @@ export class RawSocket {
     this.socket = socket;
     this.received = Buffer.alloc(0);
     this.ended = false; // the server sent FIN or RST
+    this.deflate = false; // permessage-deflate was agreed; { windowBits } if that, too
     this.waiters = [];
     socket.setNoDelay(true);
     socket.on('data', (chunk) => {
@@ -170,13 +188,17 @@ export class RawSocket {
     if (bytes.length < 2 + extra + length) return undefined;
     const fin = (bytes[0] & 0x80) !== 0;
     const opcode = bytes[0] & 0x0f;
-    assert.equal(bytes[0] & 0x70, 0, 'a server sets no reserved bit');
+    const compressed = (bytes[0] & 0x70) === 0x40 && this.deflate && opcode === OP.text;
+    assert.ok((bytes[0] & 0x70) === 0 || compressed, 'a server sets no reserved bit');
     assert.equal(bytes[1] & 0x80, 0, 'a server does not mask');
     assert.ok(extra !== 2 || length > 125, 'a length is in its shortest form');
     assert.ok(extra !== 8 || length > 65535, 'a length is in its shortest form');
     assert.ok(opcode < 8 || (fin && length <= CONTROL_MAX), 'a control frame is short and whole');
     this.received = bytes.subarray(2 + extra + length);
-    return { fin, opcode, payload: Buffer.from(bytes.subarray(2 + extra, 2 + extra + length)) };
+    const sent = Buffer.from(bytes.subarray(2 + extra, 2 + extra + length));
+    const payload = compressed ? inflated(sent, this.deflate) : sent;
+    if (compressed) assert.ok(sent.length < payload.length, 'what is compressed is shorter');
+    return { fin, opcode, payload, compressed };
   }
 
   // The next frame; null when the connection ended instead.
