@@ -57,7 +57,7 @@ struct chat_request {
     uint64_t room_id; /* of single */
     bool has_since;
     uint64_t since;
-    uint64_t epoch; /* 0: not given */
+    uint64_t epoch;      /* 0: not given */
     uint8_t window_bits; /* of permessage-deflate; 0: not negotiated */
     /* Who asked; only chat_client_open() looks at these. */
     struct origin origin;
