@@ -1,4 +1,4 @@
-// needs: gateway/socket_poll gateway/out_queue gateway/ws_message gateway/ws_frame gateway/frame common/loop common/metrics common/clock common/utf8 common/strbuf common/mem common/check
+// needs: gateway/socket_poll gateway/out_queue gateway/ws_message gateway/ws_deflate gateway/ws_frame gateway/frame common/loop common/metrics common/clock common/utf8 common/strbuf common/mem common/check
 /*
  * ws_conn: what a socket's owner is told and when: with messages that came with the handshake, with
  * pauses, with a peer that does not read, and at the end. A socket pair is the network.
@@ -112,7 +112,7 @@ static void open_with(struct fixture *f, const void *early, size_t early_len)
 static int set_up(void **state)
 {
     struct fixture *f = mem_alloc(sizeof(*f));
-    struct ws_options options = {&handlers, 3600000, QUEUE_BYTES, 65536};
+    struct ws_options options = {&handlers, 3600000, QUEUE_BYTES, 65536, 1000};
 
     f->loop = loop_create();
     f->set = ws_set_create(f->loop, &options);
@@ -191,6 +191,40 @@ static void test_pause_holds_what_came_with_it(void **state)
     send_text(f, "d");
     turns(f);
     assert_string_equal(f->heard, "abcd");
+}
+
+/* What the socket is sent for the frame: its first byte and its length. */
+static void assert_sent(struct fixture *f, struct frame *frame, uint8_t first, bool shorter)
+{
+    static uint8_t bytes[8192];
+    ssize_t got;
+
+    ws_conn_send(&f->conn, frame);
+    turns(f);
+    got = read(f->peer, bytes, sizeof(bytes));
+    assert_int_equal(bytes[0], first);
+    assert_int_equal(got < (ssize_t)frame->len, shorter);
+}
+
+/* The same frame for who agreed on compression, for who did not, and for whose window is small. */
+static void test_deflate(void **state)
+{
+    struct fixture *f = *state;
+    char *text = mem_alloc(4000);
+    struct frame *frame;
+    struct frame *brief = frame_create(WS_OP_TEXT, text, 999);
+
+    frame = frame_create(WS_OP_TEXT, text, 4000);
+    open_with(f, NULL, 0);
+    assert_sent(f, frame, 0x81, false);
+    ws_conn_deflate(&f->conn, 12);
+    assert_sent(f, frame, 0xc1, true);
+    assert_sent(f, brief, 0x81, false);
+    ws_conn_deflate(&f->conn, 11);
+    assert_sent(f, frame, 0x81, false);
+    frame_unref(frame);
+    frame_unref(brief);
+    mem_free(text);
 }
 
 static void fill(struct fixture *f, struct frame *frame)
@@ -278,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_is_read_before_the_resume, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_early_bytes_come_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pause_holds_what_came_with_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deflate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drained, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_while_paused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_peer_is_gone, set_up, tear_down),
