@@ -1,4 +1,4 @@
-// needs: gateway/frame gateway/ws_frame common/strbuf common/mem common/check
+// needs: gateway/frame gateway/ws_deflate gateway/ws_frame common/strbuf common/mem common/check
 /* out_queue: what is handed out is what was put in, in order, whatever the kernel takes at a time.
  */
 #include "gateway/out_queue.h"
