@@ -34,7 +34,7 @@ Q := $(if $(V),,@)
 # ---- flags ---------------------------------------------------------------------------------------
 
 comma := ,
-PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto zlib
+PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto zlib libutf8proc
 # Not there yet on a fresh machine, where only "make bootstrap" (and run, test) make sense.
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
 # A sanitizer has a crypt_r() of its own that calls the library's, which would not be there as needed.
@@ -72,7 +72,7 @@ LINK := $(CC) $(LDFLAGS_$(VARIANT)) $(SANITIZE) -pthread -Wl,--as-needed $(LDFLA
 # ---- sources -------------------------------------------------------------------------------------
 
 objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
-COMMON := $(call objects,common) $(if $(wildcard db/embed.sh),$(B)/obj/gen/migrations.o)
+COMMON := $(call objects,common) $(B)/obj/gen/migrations.o $(B)/obj/gen/common_passwords.o
 
 PROGRAM_gateway := banter-gateway
 PROGRAM_broker  := banter-broker
@@ -127,6 +127,14 @@ $(B)/obj/bench/%.o: bench/%.c $(B)/flags
 $(B)/gen/migrations.c: db/embed.sh $(wildcard db/*.sql)
 	@mkdir -p $(@D)
 	$(Q)sh db/embed.sh $(sort $(wildcard db/*.sql)) > $@
+
+# So do the passwords that are refused.
+$(B)/gen/common_passwords.c: src/common/common_passwords.txt
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "common/common_passwords.h"'; \
+	  echo 'const unsigned char common_passwords_text[] = {'; \
+	  od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; echo '};'; \
+	  echo 'const size_t common_passwords_len = sizeof(common_passwords_text);'; } > $@
 
 $(B)/obj/gen/%.o: $(B)/gen/%.c $(B)/flags
 	@mkdir -p $(@D)

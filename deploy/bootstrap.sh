@@ -35,6 +35,7 @@ look() {
   need zlib1g-dev library zlib
   need libscrypt-dev file /usr/include/libscrypt.h
   need libcrypt-dev file /usr/include/crypt.h
+  need libutf8proc-dev library libutf8proc
   need libcmocka-dev library cmocka
   need mariadb-server-core command mariadb-install-db
   need mariadb-client-core command mariadb

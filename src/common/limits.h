@@ -15,6 +15,7 @@
 #define ROOM_NAME_CHARS_MAX 100
 #define MESSAGE_CHARS_MAX   4000
 #define CLIENT_ID_CHARS_MAX 64
+#define PASSWORD_BYTES_MIN  8 /* NIST SP 800-63B, 5.1.1.2; of new ones */
 #define PASSWORD_BYTES_MAX  1024
 
 /* UTF-8 takes at most four bytes for a character (RFC 3629). */

@@ -204,3 +204,133 @@ enum err store_session_delete(struct db *db, const uint8_t token_hash[DIGEST_SHA
 {
     return RUN_IDEMPOTENT(db, "DELETE FROM sessions WHERE token_hash = ?", from_token(token_hash));
 }
+
+enum err store_session_list(struct db *db, uint64_t user_id, uint64_t limit, store_login_fn *fn,
+                            void *context)
+{
+    enum err err = DB_RUN(db,
+                          "SELECT token_hash, created_at_us, expires_at_us FROM sessions "
+                          "WHERE user_id = ? AND expires_at_us > ? "
+                          "ORDER BY created_at_us DESC, token_hash LIMIT ?",
+                          db_u64(user_id), db_u64(clock_wall_us()), db_u64(limit));
+
+    while (err == ERR_NONE && db_next(db)) {
+        struct store_login login = {.created_at_us = db_col_u64(db, 1),
+                                    .expires_at_us = db_col_u64(db, 2)};
+        struct span hash = db_col_bytes(db, 0);
+
+        CHECK(hash.len == sizeof(login.token_hash));
+        memcpy(login.token_hash, hash.data, hash.len);
+        fn(context, &login);
+    }
+    return err;
+}
+
+enum err store_session_end(struct db *db, uint64_t user_id, const uint8_t id[SESSION_ID_BYTES],
+                           uint8_t token_hash_out[DIGEST_SHA256_SIZE])
+{
+    struct span hash;
+    enum err err =
+        DB_RUN(db,
+               "SELECT token_hash FROM sessions "
+               "WHERE user_id = ? AND LEFT(token_hash, ?) = ?",
+               db_u64(user_id), db_u64(SESSION_ID_BYTES), db_bytes(id, SESSION_ID_BYTES));
+
+    if (err != ERR_NONE)
+        return err;
+    if (!db_next(db))
+        return ERR_NO_ROW;
+    hash = db_col_bytes(db, 0);
+    CHECK(hash.len == DIGEST_SHA256_SIZE);
+    memcpy(token_hash_out, hash.data, hash.len);
+    return store_session_delete(db, token_hash_out);
+}
+
+/* A new hash where the old one still is. */
+struct new_password {
+    const char *old_hash;
+    const char *new_hash;
+};
+
+/* Both lock the account's row, and so keep logins from making sessions meanwhile. */
+static enum err lock_user(struct db *db, uint64_t user_id, const struct new_password *password)
+{
+    enum err err;
+
+    if (password == NULL)
+        return DB_RUN(db, "SELECT id FROM users WHERE id = ? FOR UPDATE", db_u64(user_id));
+    /* A row that has the new hash is ours, of a try whose answer was lost. */
+    err = DB_RUN(db,
+                 "UPDATE users SET password_hash = ? WHERE id = ? AND deleted_at_us IS NULL "
+                 "AND password_hash IN (?, ?)",
+                 db_text(password->new_hash), db_u64(user_id), db_text(password->old_hash),
+                 db_text(password->new_hash));
+    return err == ERR_NONE && db_affected(db) == 0 ? ERR_NO_ROW : err;
+}
+
+static enum err end_others(struct db *db, uint64_t user_id, const uint8_t *kept_hash,
+                           struct strbuf *ended)
+{
+    enum err err =
+        DB_RUN(db, "SELECT token_hash FROM sessions WHERE user_id = ? AND token_hash <> ?",
+               db_u64(user_id), from_token(kept_hash));
+
+    while (err == ERR_NONE && db_next(db)) {
+        struct span hash = db_col_bytes(db, 0);
+
+        CHECK(hash.len == DIGEST_SHA256_SIZE);
+        strbuf_add(ended, hash.data, hash.len);
+    }
+    return err != ERR_NONE
+               ? err
+               : DB_RUN(db, "DELETE FROM sessions WHERE user_id = ? AND token_hash <> ?",
+                        db_u64(user_id), from_token(kept_hash));
+}
+
+static enum err try_end_others(struct db *db, uint64_t user_id, const struct new_password *password,
+                               const uint8_t *kept_hash, struct strbuf *ended)
+{
+    enum err err = db_begin(db);
+
+    if (err == ERR_NONE)
+        err = lock_user(db, user_id, password);
+    if (err == ERR_NONE)
+        err = end_others(db, user_id, kept_hash, ended);
+    if (err == ERR_NONE)
+        err = db_commit(db);
+    if (err != ERR_NONE)
+        db_rollback(db);
+    return err;
+}
+
+static enum err lock_and_end_others(struct db *db, uint64_t user_id,
+                                    const struct new_password *password, const uint8_t *kept_hash,
+                                    struct strbuf *ended)
+{
+    enum err err = ERR_NONE;
+
+    /* What a try ended whose answer was lost is in the list twice at most: the workers do not
+     * mind. */
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        err = try_end_others(db, user_id, password, kept_hash, ended);
+        if (!worth_repeating(err))
+            break;
+    }
+    return err;
+}
+
+enum err store_session_end_others(struct db *db, uint64_t user_id,
+                                  const uint8_t kept_hash[DIGEST_SHA256_SIZE], struct strbuf *ended)
+{
+    return lock_and_end_others(db, user_id, NULL, kept_hash, ended);
+}
+
+enum err store_user_change_password(struct db *db, uint64_t user_id, const char *old_hash,
+                                    const char *new_hash,
+                                    const uint8_t kept_hash[DIGEST_SHA256_SIZE],
+                                    struct strbuf *ended)
+{
+    const struct new_password password = {old_hash, new_hash};
+
+    return lock_and_end_others(db, user_id, &password, kept_hash, ended);
+}

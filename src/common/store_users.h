@@ -7,6 +7,7 @@
 #include "common/db.h"
 #include "common/digest.h"
 #include "common/limits.h"
+#include "common/strbuf.h"
 
 #define PASSWORD_HASH_SIZE 160
 
@@ -58,5 +59,36 @@ void store_session_read(struct db *db, struct store_session *session_out);
 /* ERR_NONE also when there is none. */
 enum err store_session_delete(struct db *db,
                               const uint8_t token_hash[DIGEST_SHA256_SIZE]) ATTR_MUSTCHECK;
+
+/* What a session is called where its token must not be: the first bytes of the token's hash, as
+ * hexadecimal digits. The hash is of 256 random bits, so its beginning opens nothing. */
+#define SESSION_ID_BYTES 8
+
+struct store_login {
+    uint8_t token_hash[DIGEST_SHA256_SIZE];
+    uint64_t created_at_us;
+    uint64_t expires_at_us;
+};
+typedef void store_login_fn(void *context, const struct store_login *login);
+/* The user's sessions that have not expired, the newest first, at most limit. fn must not use the
+ * connection. */
+enum err store_session_list(struct db *db, uint64_t user_id, uint64_t limit, store_login_fn *fn,
+                            void *context) ATTR_MUSTCHECK;
+
+/* The session with this id; ERR_NO_ROW if the user has none. The caller of this and of the next two
+ * then has the workers told (COMMAND_REVOKE). */
+enum err store_session_end(struct db *db, uint64_t user_id, const uint8_t id[SESSION_ID_BYTES],
+                           uint8_t token_hash_out[DIGEST_SHA256_SIZE]) ATTR_MUSTCHECK;
+/* All sessions but one. Appends the hashes of the others' tokens to ended, DIGEST_SHA256_SIZE bytes
+ * each. */
+enum err store_session_end_others(struct db *db, uint64_t user_id,
+                                  const uint8_t kept_hash[DIGEST_SHA256_SIZE],
+                                  struct strbuf *ended) ATTR_MUSTCHECK;
+/* A new password, and the end of all sessions but one, in one transaction. ERR_NO_ROW if the
+ * password is no longer the one of the old hash, or the account is gone. */
+enum err store_user_change_password(struct db *db, uint64_t user_id, const char *old_hash,
+                                    const char *new_hash,
+                                    const uint8_t kept_hash[DIGEST_SHA256_SIZE],
+                                    struct strbuf *ended) ATTR_MUSTCHECK;
 
 #endif

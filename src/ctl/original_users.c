@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/password.h"
+#include "common/unicode.h"
 #include "common/utf8.h"
 #include "ctl/original.h"
 
@@ -22,7 +23,7 @@ struct person {
     char name[USERNAME_BYTES_MAX + 1];
     char old_name[USERNAME_BYTES_MAX + 1]; /* as much of it as fits */
     unsigned renames;
-    char email[EMAIL_CHARS_MAX * UTF8_BYTES_PER_CHAR_MAX + 1];
+    struct account_email email;
     bool has_email;
     char hash[PASSWORD_HASH_SIZE];
     bool has_hash;
@@ -73,21 +74,40 @@ static void rename_person(struct person *person)
     memcpy(person->name + len, suffix, (size_t)written + 1);
 }
 
+/* Characters that names may not have become "_"; blanks that they may not have go. */
+static void clean(char *text)
+{
+    char *out = text;
+
+    for (const char *in = text; *in != '\0';) {
+        size_t len = prefix(in, strlen(in), 1);
+        bool stray = *in == ' ' && (out == text || out[-1] == ' ');
+
+        if (!unicode_visible((struct span){(const uint8_t *)in, len}))
+            *out++ = '_';
+        else if (!stray)
+            for (size_t i = 0; i < len; i++)
+                *out++ = in[i];
+        in += len;
+    }
+    *out = '\0';
+}
+
 static void take_name(struct person *person, struct span name)
 {
     const char *data = name.data != NULL ? (const char *)name.data : "";
-    size_t len = prefix(data, name.len, USERNAME_CHARS_MAX);
+    struct account_name taken;
 
-    memcpy(person->old_name, data, len);
-    person->old_name[len] = '\0';
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)person->old_name[i] < 0x20 || person->old_name[i] == 0x7f)
-            person->old_name[i] = '_';
-    if (len == 0)
+    if (account_take_username(name, &taken) == NULL) {
+        memcpy(person->name, taken.text, taken.len + 1);
+        memcpy(person->old_name, taken.text, taken.len + 1);
+        return;
+    }
+    memcpy(person->old_name, data, prefix(data, name.len, USERNAME_CHARS_MAX));
+    clean(person->old_name);
+    if (person->old_name[0] == '\0')
         memcpy(person->old_name, "user", 5);
-    memcpy(person->name, person->old_name, sizeof(person->name));
-    if (name.len == 0 || account_username_fault(name) != NULL)
-        rename_person(person);
+    rename_person(person);
 }
 
 static void take_row(struct original *original, struct person *person)
@@ -102,10 +122,8 @@ static void take_row(struct original *original, struct person *person)
     if (person->created_at_us == 0)
         person->created_at_us = clock_wall_us();
     take_name(person, db_col_bytes(db, 1));
-    person->has_email = email.len > 0 && account_email_fault(email) == NULL;
-    if (person->has_email) {
-        memcpy(person->email, email.data, email.len);
-    } else if (email.len > 0) {
+    person->has_email = email.len > 0 && account_take_email(email, &person->email) == NULL;
+    if (!person->has_email && email.len > 0) {
         original->counts.emails_dropped++;
         original_tell(original, "user", person->original_id, "e-mail address dropped",
                       "it is none, or too long");
@@ -149,7 +167,7 @@ static enum err insert_person(struct original *original, struct person *person, 
                    "INSERT INTO users (id, username, email, password_hash, created_at_us) "
                    "VALUES (?, ?, ?, ?, ?)",
                    person->wanted_id != 0 ? db_u64(person->wanted_id) : db_null(),
-                   db_text(person->name), db_text(person->has_email ? person->email : NULL),
+                   db_text(person->name), db_text(person->has_email ? person->email.text : NULL),
                    db_text(person->has_hash ? person->hash : NULL), db_u64(person->created_at_us));
         if (err == ERR_DB_DUPLICATE)
             give_way(original, person);

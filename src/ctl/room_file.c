@@ -124,7 +124,7 @@ const char *room_file_read_member(const struct json_doc *doc, struct room_file_m
         return "a member needs the numbers user_id, joined_seq and last_read_seq.";
     if (!text(doc, "username", &out->username))
         return "a member needs a username.";
-    return account_username_fault(out->username);
+    return account_known_username_fault(out->username);
 }
 
 static bool read_kind(const struct json_doc *doc, enum event_kind *out)
@@ -159,5 +159,5 @@ const char *room_file_read_event(const struct json_doc *doc, struct room_file_ev
         return "a message needs a body.";
     if (out->body.data != NULL && utf8_length(out->body.data, out->body.len) > MESSAGE_CHARS_MAX)
         return "the body is longer than 4,000 characters.";
-    return out->actor.data != NULL ? account_username_fault(out->actor) : NULL;
+    return out->actor.data != NULL ? account_known_username_fault(out->actor) : NULL;
 }

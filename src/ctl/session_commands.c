@@ -12,17 +12,15 @@
 #include <string.h>
 #include <strings.h>
 
-#define ID_BYTES 8
-
-static void format_id(const uint8_t *token_hash, char out[2 * ID_BYTES + 1])
+static void format_id(const uint8_t *token_hash, char out[2 * SESSION_ID_BYTES + 1])
 {
-    digest_hex(token_hash, ID_BYTES, out);
+    digest_hex(token_hash, SESSION_ID_BYTES, out);
 }
 
 static void add_session(void *context, const struct admin_session *session)
 {
     struct table *table = context;
-    char id[2 * ID_BYTES + 1];
+    char id[2 * SESSION_ID_BYTES + 1];
 
     format_id(session->token_hash, id);
     table_str(table, id);
@@ -71,7 +69,7 @@ struct search {
 static void look(void *context, const struct admin_session *session)
 {
     struct search *search = context;
-    char id[2 * ID_BYTES + 1];
+    char id[2 * SESSION_ID_BYTES + 1];
 
     format_id(session->token_hash, id);
     if (strcasecmp(id, search->id) != 0)

@@ -18,9 +18,10 @@
 #define GENERATED_BYTES 15
 #define GENERATED_CHARS 20
 
+/* NULL: data is NULL. */
 static struct span word(const char *text)
 {
-    return (struct span){(const uint8_t *)text, strlen(text)};
+    return (struct span){(const uint8_t *)text, text != NULL ? strlen(text) : 0};
 }
 
 enum ctl_status users_find(struct ctl *ctl, struct store_user *user_out)
@@ -45,8 +46,10 @@ static const struct ctl_option password_options[] = {
     {NULL, NULL, NULL},
 };
 
-/* From where the options say. False: it was said why not. */
-static bool get_password(const struct ctl *ctl, char out[PASSWORD_BYTES_MAX + 1], bool *made_out)
+/* From where the options say, for the account with this name and address. False: it was said why
+ * not. */
+static bool get_password(const struct ctl *ctl, const char *name, const char *email,
+                         char out[PASSWORD_BYTES_MAX + 1], bool *made_out)
 {
     uint8_t random[GENERATED_BYTES];
     const char *fault;
@@ -71,10 +74,11 @@ static bool get_password(const struct ctl *ctl, char out[PASSWORD_BYTES_MAX + 1]
     }
     if (!prompt_password(from_stdin, out))
         return false;
-    fault = account_password_fault(word(out));
-    if (fault != NULL)
-        ctl_complain("%s", fault);
-    return fault == NULL;
+    if (account_check_new_password(word(out), word(name), word(email), &fault) == ERR_NONE)
+        return true;
+    ctl_complain("%s", fault);
+    mem_wipe(out, PASSWORD_BYTES_MAX + 1);
+    return false;
 }
 
 /* Hashes it, and wipes it unless it was made here, to be shown. */
@@ -113,8 +117,8 @@ static void print_account(const struct ctl *ctl, uint64_t id, const char *name, 
 
 static enum ctl_status create(struct ctl *ctl)
 {
-    const char *name = ctl->args[0];
-    const char *email = ctl->args[1];
+    struct account_name name;
+    struct account_email email;
     char password[PASSWORD_BYTES_MAX + 1];
     char text[PASSWORD_HASH_SIZE];
     struct db *db;
@@ -123,20 +127,21 @@ static enum ctl_status create(struct ctl *ctl)
     bool made;
     enum err err;
 
-    if (!utf8_valid(name, strlen(name)) || !utf8_valid(email, strlen(email)))
+    if (!utf8_valid(ctl->args[0], strlen(ctl->args[0])) ||
+        !utf8_valid(ctl->args[1], strlen(ctl->args[1])))
         return ctl_fail(CTL_USAGE, "name and address must be UTF-8.");
-    fault = account_username_fault(word(name));
+    fault = account_take_username(word(ctl->args[0]), &name);
     if (fault == NULL)
-        fault = account_email_fault(word(email));
+        fault = account_take_email(word(ctl->args[1]), &email);
     if (fault != NULL)
         return ctl_fail(CTL_USAGE, "%s", fault);
-    if (!get_password(ctl, password, &made) || (db = ctl_db(ctl)) == NULL)
+    if (!get_password(ctl, name.text, email.text, password, &made) || (db = ctl_db(ctl)) == NULL)
         return CTL_USAGE;
     if (!hash(ctl, password, made, text))
         return CTL_FAILED;
-    err = store_user_create(db, word(name), word(email), text, &id);
+    err = store_user_create(db, word(name.text), word(email.text), text, &id);
     if (err == ERR_NONE)
-        print_account(ctl, id, name, email, made ? password : NULL);
+        print_account(ctl, id, name.text, email.text, made ? password : NULL);
     mem_wipe(password, sizeof(password));
     mem_wipe(text, sizeof(text));
     return err == ERR_NONE ? CTL_DONE : ctl_fail_err(err);
@@ -149,8 +154,8 @@ const struct ctl_command ctl_user_create = {
     .args_max = 2,
     .summary = "Make an account",
     .details =
-        "The password is asked for twice without echo, unless an option says otherwise. Names\n"
-        "and addresses are checked as at registration.\n",
+        "The password is asked for twice without echo, unless an option says otherwise. Name,\n"
+        "address and password are checked as at registration.\n",
     .examples =
         "banterctl user create ada ada@example.org\n"
         "pass show banter/ada | banterctl user create ada ada@example.org --password-stdin\n"
@@ -170,7 +175,7 @@ static enum ctl_status reset_password(struct ctl *ctl)
 
     if (status != CTL_DONE)
         return status;
-    if (!get_password(ctl, password, &made))
+    if (!get_password(ctl, user.username, NULL, password, &made))
         return CTL_USAGE;
     if (!hash(ctl, password, made, text))
         return CTL_FAILED;

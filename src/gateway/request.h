@@ -38,7 +38,7 @@ enum route_flags {
  */
 struct route {
     const char *method;
-    const char *path; /* {room_id} stands for a decimal number */
+    const char *path; /* {room_id} stands for a decimal number, {session_id} for hexadecimal */
     unsigned flags;   /* enum route_flags */
     enum err (*prepare)(struct request *request);
     enum err (*query)(struct request *request, struct db *db);
@@ -66,7 +66,10 @@ struct request {
     char *path;               /* without the query, where tokens may be; NULL without ACCESS_LOG */
 
     /* What was asked */
-    uint64_t room_id;  /* of the path */
+    union { /* of the path */
+        uint64_t room_id;
+        uint64_t session_id; /* its SESSION_ID_BYTES as a number, the first one the highest */
+    };
     const char *query; /* after the "?"; NULL for none; valid while the request lives */
     struct json_doc *body;
     uint8_t token_hash[DIGEST_SHA256_SIZE];

@@ -9,7 +9,7 @@
 #include "common/password.h"
 #include "common/settings.h"
 #include "common/store_rooms.h"
-#include "gateway/bus_link.h"
+#include "gateway/farewell.h"
 #include "gateway/routes.h"
 
 #include <string.h>
@@ -17,10 +17,13 @@
 /* A login that the account changes under so often is put off. */
 #define OVERTAKEN_MAX 3
 
-/* The body of register and login; the spans point into the request's JSON. */
+/* The body of register and login; sent and password point into the request's JSON. */
 struct credentials {
-    struct span username;
-    struct span email;
+    struct account_name name;
+    struct account_email email;
+    /* Logins: the name as it was sent, where that is another one and may be an old account's; else
+     * data is NULL. */
+    struct span sent;
     struct span password;
     struct store_user user;
     char hash[PASSWORD_HASH_SIZE];
@@ -33,52 +36,97 @@ struct credentials {
 
 /* ---- reading ---- */
 
-static enum err read_username(struct request *request, struct span *username)
+static struct span name_of(const struct credentials *given)
 {
-    const char *fault;
+    return (struct span){(const uint8_t *)given->name.text, given->name.len};
+}
 
-    if (json_get(request->body, "username", username) != JSON_IS_TEXT)
-        return request_invalid(request, "username", "username is required and must be a string.");
-    fault = account_username_fault(*username);
+static struct span email_of(const struct credentials *given)
+{
+    return (struct span){(const uint8_t *)given->email.text, given->email.len};
+}
+
+static enum err read_text(struct request *request, const char *field, const char *missing,
+                          struct span *out)
+{
+    return json_get(request->body, field, out) == JSON_IS_TEXT
+               ? ERR_NONE
+               : request_invalid(request, field, missing);
+}
+
+static enum err read_credentials(struct request *request, struct span *username,
+                                 struct credentials *given)
+{
+    enum err err =
+        read_text(request, "username", "username is required and must be a string.", username);
+
+    return err == ERR_NONE
+               ? read_text(request, "password", "password is required and must be a string.",
+                           &given->password)
+               : err;
+}
+
+/* Names that are there already need not fit today's rules, nor be in Normalization Form C. */
+static enum err take_known_name(struct request *request, struct span sent,
+                                struct credentials *given)
+{
+    const char *fault = account_known_username_fault(sent);
+
+    if (!account_normal_username(sent, &given->name)) {
+        if (fault != NULL)
+            return request_invalid(request, "username", fault);
+        memcpy(given->name.text, sent.data, sent.len);
+        given->name.len = sent.len;
+    } else if (fault == NULL && !span_is(sent, given->name.text)) {
+        given->sent = sent;
+    }
+    fault = account_known_username_fault(name_of(given));
     return fault != NULL ? request_invalid(request, "username", fault) : ERR_NONE;
-}
-
-static enum err read_password(struct request *request, struct span *password)
-{
-    const char *fault;
-
-    if (json_get(request->body, "password", password) != JSON_IS_TEXT)
-        return request_invalid(request, "password", "password is required and must be a string.");
-    fault = account_password_fault(*password);
-    return fault != NULL ? request_invalid(request, "password", fault) : ERR_NONE;
-}
-
-static enum err read_email(struct request *request, struct span *email)
-{
-    const char *fault;
-
-    if (json_get(request->body, "email", email) != JSON_IS_TEXT)
-        return request_invalid(request, "email", "email is required and must be a string.");
-    fault = account_email_fault(*email);
-    return fault != NULL ? request_invalid(request, "email", fault) : ERR_NONE;
 }
 
 enum err login_prepare(struct request *request)
 {
     struct credentials *given = mem_alloc(sizeof(*given));
+    struct span username;
+    const char *fault;
     enum err err;
 
     request->state = given;
-    err = read_username(request, &given->username);
-    return err == ERR_NONE ? read_password(request, &given->password) : err;
+    err = read_credentials(request, &username, given);
+    if (err == ERR_NONE)
+        err = take_known_name(request, username, given);
+    if (err != ERR_NONE)
+        return err;
+    fault = account_password_fault(given->password);
+    return fault != NULL ? request_invalid(request, "password", fault) : ERR_NONE;
 }
 
 enum err register_prepare(struct request *request)
 {
-    enum err err = login_prepare(request);
+    struct credentials *given = mem_alloc(sizeof(*given));
+    struct span username;
+    struct span email;
+    const char *fault;
+    enum err err;
 
-    return err == ERR_NONE ? read_email(request, &((struct credentials *)request->state)->email)
-                           : err;
+    request->state = given;
+    err = read_credentials(request, &username, given);
+    if (err == ERR_NONE)
+        err = read_text(request, "email", "email is required and must be a string.", &email);
+    if (err != ERR_NONE)
+        return err;
+    fault = account_take_username(username, &given->name);
+    if (fault != NULL)
+        return request_invalid(request, "username", fault);
+    fault = account_take_email(email, &given->email);
+    if (fault != NULL)
+        return request_invalid(request, "email", fault);
+    request->field = "password"; /* of this error, if it is one */
+    err = account_check_new_password(given->password, name_of(given), email_of(given),
+                                     &request->message);
+    if (err == ERR_NONE)
+        request->field = NULL;
+    return err;
 }
 
 static unsigned scrypt_cost(const struct request *request)
@@ -121,7 +169,7 @@ static void insert_user(struct request *request, struct db *db)
     struct credentials *given = request->state;
 
     request->err =
-        store_user_create(db, given->username, given->email, given->hash, &given->user.id);
+        store_user_create(db, name_of(given), email_of(given), given->hash, &given->user.id);
 }
 
 static void on_inserted(struct request *request)
@@ -133,9 +181,9 @@ static void on_inserted(struct request *request)
         return;
     }
     strbuf_printf(&request->out, "{\"id\":%llu,\"username\":", (unsigned long long)given->user.id);
-    json_write_string(&request->out, given->username);
+    json_write_string(&request->out, name_of(given));
     strbuf_add_str(&request->out, ",\"email\":");
-    json_write_string(&request->out, given->email);
+    json_write_string(&request->out, email_of(given));
     strbuf_add_char(&request->out, '}');
     wipe(request);
     request_reply(request);
@@ -159,8 +207,19 @@ void register_start(struct request *request)
 static void find_user(struct request *request, struct db *db)
 {
     struct credentials *given = request->state;
+    struct store_user as_sent;
+    enum err err;
 
-    request->err = store_user_find(db, given->username, &given->user);
+    request->err = store_user_find(db, name_of(given), &given->user);
+    /* Asked for whether the first was found or not: the time tells nothing. */
+    if (given->sent.data != NULL) {
+        err = store_user_find(db, given->sent, &as_sent);
+        if (request->err == ERR_NO_ROW) {
+            request->err = err;
+            given->user = as_sent;
+        }
+        mem_wipe(as_sent.password_hash, sizeof(as_sent.password_hash));
+    }
     given->known = request->err == ERR_NONE;
     if (request->err == ERR_NO_ROW)
         request->err = ERR_NONE; /* the check takes its time all the same */
@@ -265,52 +324,6 @@ void login_start(struct request *request)
 
 /* ---- logout and delete: the database first, then everyone is told ---- */
 
-/* The commands whose answers are awaited before the client is answered. */
-struct farewell {
-    size_t waiting;
-    const char *message;
-    size_t room_count;
-    uint64_t *rooms;
-};
-
-static void farewell_step(struct request *request)
-{
-    struct farewell *farewell = request->state;
-
-    if (--farewell->waiting > 0)
-        return;
-    mem_free(farewell->rooms);
-    request_reply_success(request, farewell->message);
-}
-
-static void on_told(void *context, const struct bus_answer *answer ATTR_UNUSED)
-{
-    /* The database has it, so it holds whatever the answer is: workers that were not told notice
-     * by themselves, and the broker sweeps memberships that were left over. */
-    farewell_step(context);
-}
-
-/* Without a broker nobody would answer: the client need not wait for the time-out. */
-static void tell(struct request *request, const struct bus_command *command)
-{
-    struct farewell *farewell = request->state;
-
-    if (!bus_link_ready(request->services->link))
-        return;
-    farewell->waiting++;
-    bus_link_command(request->services->link, command, on_told, request);
-}
-
-static void tell_revoked(struct request *request, bool all_sessions)
-{
-    struct bus_command command = {.kind = COMMAND_REVOKE, .sender_id = request->session.user_id};
-
-    bus_link_unique_key(request->services->link, command.key);
-    if (!all_sessions)
-        command.token_hash = (struct span){request->token_hash, sizeof(request->token_hash)};
-    tell(request, &command);
-}
-
 enum err logout_query(struct request *request, struct db *db)
 {
     return store_session_delete(db, request->token_hash);
@@ -318,56 +331,51 @@ enum err logout_query(struct request *request, struct db *db)
 
 void logout_finish(struct request *request)
 {
-    struct farewell *farewell = mem_alloc(sizeof(*farewell));
-
-    farewell->message = "Logged out successfully";
-    farewell->waiting = 1;
-    request->state = farewell;
-    tell_revoked(request, false);
-    farewell_step(request);
+    farewell_begin(request, "Logged out successfully");
+    farewell_revoke(request, request->token_hash, 1);
+    farewell_end(request);
 }
+
+/* The rooms that the account is a member of. */
+struct membership {
+    size_t count;
+    uint64_t *rooms;
+};
 
 static void add_room(void *context, uint64_t room_id)
 {
-    struct farewell *farewell = context;
+    struct membership *membership = context;
 
-    farewell->rooms =
-        mem_realloc(farewell->rooms, (farewell->room_count + 1) * sizeof(*farewell->rooms));
-    farewell->rooms[farewell->room_count++] = room_id;
+    membership->rooms =
+        mem_realloc(membership->rooms, (membership->count + 1) * sizeof(*membership->rooms));
+    membership->rooms[membership->count++] = room_id;
 }
 
 enum err delete_query(struct request *request, struct db *db)
 {
-    struct farewell *farewell = mem_alloc(sizeof(*farewell));
+    struct membership *membership = mem_alloc(sizeof(*membership));
     enum err err;
 
-    request->state = farewell;
-    farewell->message = "Account deleted successfully";
-    err = store_user_rooms(db, request->session.user_id, add_room, farewell);
+    request->state = membership;
+    err = store_user_rooms(db, request->session.user_id, add_room, membership);
     if (err == ERR_NONE)
         err = store_user_delete(db, request->session.user_id);
     if (err != ERR_NONE) {
-        mem_free(farewell->rooms);
-        farewell->rooms = NULL;
+        mem_free(membership->rooms);
+        membership->rooms = NULL;
     }
     return err;
 }
 
 void delete_finish(struct request *request)
 {
-    struct farewell *farewell = request->state;
-    const char *name = request->session.username;
+    struct membership *membership = request->state;
 
-    farewell->waiting = 1;
-    tell_revoked(request, true);
-    for (size_t i = 0; i < farewell->room_count; i++) {
-        struct bus_command command = {.kind = COMMAND_EXPEL,
-                                      .room_id = farewell->rooms[i],
-                                      .sender_id = request->session.user_id,
-                                      .sender_name = {(const uint8_t *)name, strlen(name)}};
-
-        bus_link_unique_key(request->services->link, command.key);
-        tell(request, &command);
-    }
-    farewell_step(request);
+    farewell_begin(request, "Account deleted successfully");
+    farewell_revoke_all(request);
+    for (size_t i = 0; i < membership->count; i++)
+        farewell_expel(request, membership->rooms[i]);
+    farewell_end(request);
+    mem_free(membership->rooms);
+    mem_free(membership);
 }

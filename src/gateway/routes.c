@@ -2,6 +2,7 @@
 
 #include "gateway/query.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,10 @@ static const struct route routes[] = {
     {"POST",   "/api/login",                       ROUTE_BODY,              login_prepare, NULL, NULL, login_start},
     {"POST",   "/api/logout",                      ROUTE_AUTH,              NULL, logout_query, logout_finish, NULL},
     {"DELETE", "/api/delete",                      ROUTE_AUTH,              NULL, delete_query, delete_finish, NULL},
+    {"POST",   "/api/password",                    ROUTE_AUTH | ROUTE_BODY, password_prepare, password_query, password_finish, NULL},
+    {"GET",    "/api/sessions",                    ROUTE_AUTH,              NULL, list_sessions_query, NULL, NULL},
+    {"DELETE", "/api/sessions",                    ROUTE_AUTH,              NULL, end_sessions_query, end_sessions_finish, NULL},
+    {"DELETE", "/api/sessions/{session_id}",       ROUTE_AUTH,              NULL, end_session_query, end_sessions_finish, NULL},
     {"POST",   "/api/chat/rooms",                  ROUTE_AUTH | ROUTE_BODY, create_room_prepare, NULL, create_room_finish, NULL},
     {"GET",    "/api/chat/rooms",                  ROUTE_AUTH,              list_rooms_prepare, list_rooms_query, NULL, NULL},
     {"GET",    "/api/chat/rooms/{room_id}",        ROUTE_MEMBER,            NULL, get_room_query, NULL, NULL},
@@ -33,28 +38,26 @@ static const struct route routes[] = {
 };
 /* clang-format on */
 
-static const char placeholder[] = "{room_id}";
-
-/* Whether the path fits the pattern; *number is then what stands for the placeholder, if any. */
-static bool match(const char *pattern, struct span path, struct span *number)
+/* Whether the path fits the pattern; *id is then what stands for the placeholder, if any. */
+static bool match(const char *pattern, struct span path, struct span *id)
 {
     size_t at = 0;
     const char *after;
     const uint8_t *slash;
     struct span rest;
 
-    *number = (struct span){NULL, 0};
-    while (at < path.len && pattern[at] != '\0' && pattern[at] != placeholder[0] &&
+    *id = (struct span){NULL, 0};
+    while (at < path.len && pattern[at] != '\0' && pattern[at] != '{' &&
            path.data[at] == (uint8_t)pattern[at])
         at++;
     rest = (struct span){path.data + at, path.len - at};
-    if (pattern[at] != placeholder[0])
+    if (pattern[at] != '{')
         return pattern[at] == '\0' && rest.len == 0;
     slash = memchr(rest.data, '/', rest.len);
-    *number = (struct span){rest.data, slash != NULL ? (size_t)(slash - rest.data) : rest.len};
-    after = pattern + at + sizeof(placeholder) - 1;
-    return number->len > 0 && rest.len - number->len == strlen(after) &&
-           memcmp(rest.data + number->len, after, strlen(after)) == 0;
+    *id = (struct span){rest.data, slash != NULL ? (size_t)(slash - rest.data) : rest.len};
+    after = strchr(pattern + at, '}') + 1;
+    return id->len > 0 && rest.len - id->len == strlen(after) &&
+           memcmp(rest.data + id->len, after, strlen(after)) == 0;
 }
 
 static void add_method(char allow[ROUTES_ALLOW_SIZE], const char *method)
@@ -78,20 +81,46 @@ static bool read_room_id(struct span number, uint64_t *room_id_out)
     return true;
 }
 
+/* Anything but an id is one that no session has. */
+static void read_session_id(struct span id, uint64_t *session_id_out)
+{
+    *session_id_out = 0;
+    if (id.len != 2 * SESSION_ID_BYTES)
+        return;
+    for (size_t i = 0; i < id.len; i++) {
+        uint8_t digit = id.data[i];
+
+        if (!isxdigit(digit)) {
+            *session_id_out = 0;
+            return;
+        }
+        *session_id_out = *session_id_out << 4 |
+                          (uint64_t)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
+    }
+}
+
+static bool read_id(const struct route *route, struct span id, uint64_t *id_out)
+{
+    if (strstr(route->path, "{room_id}") != NULL)
+        return read_room_id(id, id_out);
+    read_session_id(id, id_out);
+    return true;
+}
+
 enum routes_result routes_find(const char *method, struct span path, const struct route **route_out,
-                               uint64_t *room_id_out, char allow_out[ROUTES_ALLOW_SIZE])
+                               uint64_t *id_out, char allow_out[ROUTES_ALLOW_SIZE])
 {
     allow_out[0] = '\0';
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        struct span number;
+        struct span id;
 
-        if (!match(routes[i].path, path, &number))
+        if (!match(routes[i].path, path, &id))
             continue;
         add_method(allow_out, routes[i].method);
         if (strcmp(routes[i].method, method) != 0)
             continue;
         *route_out = &routes[i];
-        if (number.data != NULL && !read_room_id(number, room_id_out))
+        if (id.data != NULL && !read_id(&routes[i], id, id_out))
             return ROUTES_BAD_NUMBER;
         return ROUTES_FOUND;
     }

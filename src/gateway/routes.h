@@ -17,8 +17,9 @@ enum routes_result {
 
 #define ROUTES_ALLOW_SIZE 64
 
+/* *id_out is what stands for the path's placeholder, if it has one. */
 enum routes_result routes_find(const char *method, struct span path, const struct route **route_out,
-                               uint64_t *room_id_out, char allow_out[ROUTES_ALLOW_SIZE]);
+                               uint64_t *id_out, char allow_out[ROUTES_ALLOW_SIZE]);
 /* The table as JSON on stdout: [{"method":…,"path":…}]. */
 void routes_print(void);
 
@@ -39,6 +40,15 @@ enum err logout_query(struct request *request, struct db *db);
 void logout_finish(struct request *request);
 enum err delete_query(struct request *request, struct db *db);
 void delete_finish(struct request *request);
+/* route_password.c */
+enum err password_prepare(struct request *request);
+enum err password_query(struct request *request, struct db *db);
+void password_finish(struct request *request);
+/* route_sessions.c */
+enum err list_sessions_query(struct request *request, struct db *db);
+enum err end_session_query(struct request *request, struct db *db);
+enum err end_sessions_query(struct request *request, struct db *db);
+void end_sessions_finish(struct request *request);
 /* route_rooms.c */
 enum err create_room_prepare(struct request *request);
 void create_room_finish(struct request *request);

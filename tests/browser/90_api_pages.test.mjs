@@ -2,6 +2,7 @@
 // a fresh server, with the values that stand there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Api } from '../system/lib/client.mjs';
 import { Person } from './people.mjs';
 import { useStage } from './stage.mjs';
 
@@ -32,12 +33,15 @@ async function logIn(name, password, { isNew = false } = {}) {
 const tried = new Set();
 
 // Opens the call, presses Execute and gives the status of the answer.
-async function execute(operationId) {
+async function execute(operationId, parameters = {}) {
   const { tags } = operations().find((each) => each.operationId === operationId);
   await page.goto(`${stage.stack.url}/healthz`);
   const answer = await page.goto(`${stage.stack.url}/docs/#/${tags[0]}/${operationId}`);
   assert.match(answer.headers()['content-security-policy'] ?? '', /script-src 'self'(;|$)/);
   const block = page.locator('.opblock.is-open');
+  for (const [name, value] of Object.entries(parameters)) {
+    await block.locator(`tr[data-param-name="${name}"] input`).fill(value);
+  }
   await block.locator('.execute').click();
   const status = block.locator('.live-responses-table .response-col_status').last();
   await status.filter({ hasText: /\d{3}/ }).waitFor();
@@ -60,7 +64,11 @@ test('every call can be tried, and succeeds with the values that stand there', a
   await logIn(username, password);
   for (const id of ['joinRoom', 'leaveRoom', 'healthz', 'livez', 'ready', 'openapi', 'logout']) await succeeds(id);
   await logIn(username, password);
-  await succeeds('deleteAccount');
+  // A session is ended by its id.
+  const api = new Api(stage.stack.url);
+  const [{ id }] = (await api.as(await api.login({ username, password })).get('/api/sessions')).json;
+  await t.test('endSession', async () => assert.equal(await execute('endSession', { session_id: id }), 200));
+  for (const each of ['listSessions', 'endOtherSessions', 'changePassword', 'deleteAccount']) await succeeds(each);
   const untried = operations()
     .filter((each) => each['x-try-it-out'] !== false && !tried.has(each.operationId))
     .map((each) => each.operationId);

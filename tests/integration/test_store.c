@@ -1,4 +1,4 @@
-// needs: common/store_users common/store_rooms common/store_log common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
+// needs: common/store_users common/store_rooms common/store_log common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/strbuf common/check
 
 /* Every question that the program asks of its tables, against a real server. */
 #include "common/clock.h"

@@ -1,4 +1,4 @@
-// needs: common/store_admission common/store_users common/store_admin common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/check
+// needs: common/store_admission common/store_users common/store_admin common/schema common/schema_lease gen/migrations common/db common/db_stmt common/db_url common/db_error common/digest common/errors common/log common/clock common/mem common/strbuf common/check
 
 /* Who may hear a room, and from where on: one statement, whatever the log's length; and whose login
  * makes a session. */

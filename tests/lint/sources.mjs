@@ -21,13 +21,14 @@ const OWNERS = [
   { header: /^openssl\//, library: 'libcrypto', files: /^common\/digest\./ },
   { header: /^libscrypt\.h$/, library: 'libscrypt', files: /^common\/password\w*\./ },
   { header: /^zlib\.h$/, library: 'zlib', files: /^gateway\/ws_deflate\./ },
+  { header: /^utf8proc\.h$/, library: 'utf8proc', files: /^common\/unicode\./ },
   { header: /^jansson\.h$/, library: 'jansson', files: /^common\/\w*json\w*\./ },
   { header: /^event2\/(http|http_struct|keyvalq_struct)\.h$/, library: 'evhttp', files: /^(common\/admin(_client)?|gateway\/(http|request|ws_upgrade|takeover|event_stream|worker)\w*)\./ },
   { header: /^event2\//, library: 'libevent', files: /^(common\/(loop|pool|admin|admin_client)|gateway\/(loop|http|request|ws_|takeover|worker|master|admin)\w*|broker\/\w*loop\w*)\./ },
 ];
 
 // Pure modules take bytes and give values: no sockets, no clock of their own, no log.
-const PURE = /^(common\/(utf8|networks|web_origins|bus_proto|wire|strbuf|map|list)|gateway\/(ws_frame|ws_message|ws_handshake|ws_extensions|ws_deflate|http_guard|proxy_protocol|origin|cursor)|broker\/(sequencer|dedupe|presence_hub))\.[ch]$/;
+const PURE = /^(common\/(utf8|unicode|account_rules|common_passwords|networks|web_origins|bus_proto|wire|strbuf|map|list)|gateway\/(ws_frame|ws_message|ws_handshake|ws_extensions|ws_deflate|http_guard|proxy_protocol|origin|cursor)|broker\/(sequencer|dedupe|presence_hub))\.[ch]$/;
 const IMPURE_INCLUDE = /^(common\/(log|loop|bus_sock|db|pool)\.h|event2\/.*|zmq\.h|sys\/socket\.h|poll\.h)$/;
 
 // name: why not, and where nevertheless.

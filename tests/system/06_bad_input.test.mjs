@@ -21,7 +21,7 @@ for (const workers of [1, 4]) {
       ({ owner, room } = await makeRoom(api, 0));
       pids = stack.workers();
       bodies = [
-        ['/api/register', () => ({ username: uniqueName(), email: `${uniqueName()}@example.org`, password: 'x' })],
+        ['/api/register', () => ({ username: uniqueName(), email: `${uniqueName()}@example.org`, password: 'correct horse' })],
         ['/api/login', () => ({ username: owner.username, password: owner.password })],
         ['/api/chat/rooms', () => ({ name: 'x' })],
         [`/api/chat/rooms/${room.id}/messages`, () => ({ text: 'x' })],

@@ -76,11 +76,22 @@ describe('openapi.json', () => {
     for (const path of ['/join', '/leave', '/messages']) {
       await owner.api.post(`/api/chat/rooms/4000000000${path}`, { text: 'x' });
     }
-    await api.post('/api/register', { username: owner.username, email: 'a@b', password: 'x' });
-    await api.post('/api/register', { username: '', email: 'a@b', password: 'x' });
+    await api.post('/api/register', { username: owner.username, email: 'a@b', password: 'correct horse' });
+    await api.post('/api/register', { username: '', email: 'a@b', password: 'correct horse' });
+    for (const password of ['short', 'password1']) await api.post('/api/register', { username: uniqueName(), email: 'a@b', password });
     await api.post('/api/register', {});
     await api.post('/api/login', { username: 'nobody', password: 'x' });
     await api.post('/api/login', { username: 5 });
+    for (const current_password of ['not this one', member.password]) {
+      await member.api.post('/api/password', { current_password, new_password: `${member.password} 2` });
+    }
+    await member.api.post('/api/password', { current_password: 'x', new_password: 'short' });
+    await member.api.post('/api/password', {});
+    await api.login({ ...member, password: `${member.password} 2` });
+    const sessions = (await member.api.get('/api/sessions')).json;
+    await member.api.delete(`/api/sessions/${sessions.find((session) => !session.current).id}`);
+    await member.api.delete(`/api/sessions/${sessions.find((session) => !session.current).id}`);
+    await member.api.delete('/api/sessions');
     await owner.api.post('/api/chat/rooms', { name: '' });
     await owner.api.post(`${base}/messages`, { text: '' });
     await owner.api.post(`${base}/messages`, { text: 'x'.repeat(4001) });
@@ -125,7 +136,7 @@ describe('openapi.json', () => {
   it('lists every error code that the server has', () => {
     const codes = description.components.schemas.ErrorCode.enum;
     assert.equal(new Set(codes).size, codes.length);
-    for (const code of ['malformed_json', 'validation_failed', 'room_not_found', 'message_too_long']) {
+    for (const code of ['malformed_json', 'validation_failed', 'room_not_found', 'message_too_long', 'password_too_short', 'wrong_password']) {
       assert.ok(codes.includes(code));
     }
   });

@@ -81,7 +81,7 @@ for (const workers of [1, 4]) {
         const login = { username: owner.username, password: owner.password };
         assertError(await api.post('/api/login', login), 503, 'database_unavailable');
         assertError(
-          await api.post('/api/register', { username: uniqueName(), email: `${uniqueName()}@x.org`, password: 'x' }),
+          await api.post('/api/register', { username: uniqueName(), email: `${uniqueName()}@x.org`, password: 'correct horse' }),
           503, 'database_unavailable',
         );
         for (const path of ['/api/chat/rooms', `/api/chat/rooms/${room.id}`, `/api/chat/rooms/${room.id}/users`, messages()]) {

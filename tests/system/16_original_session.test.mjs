@@ -27,7 +27,7 @@ describe("the original's session", () => {
 
   it('from registering to deleting the account', async () => {
     const ada = { username: 'ada', email: 'ada@example.org', password: 'analytical' };
-    const bob = { username: 'bob', email: 'bob@example.org', password: 'engine' };
+    const bob = { username: 'bob', email: 'bob@example.org', password: 'difference engine' };
     const registered = await curl('POST', '/api/register', { json: ada });
     assert.equal(registered.status, 200);
     assert.deepEqual(registered.body, { id: registered.body.id, username: 'ada', email: 'ada@example.org' });

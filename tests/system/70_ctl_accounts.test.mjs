@@ -31,8 +31,8 @@ describe('banterctl: accounts', () => {
       const noTerminal = await ctl(stack, ['user', 'create', 'x', 'x@example.org']);
       assert.equal(noTerminal.code, 2);
       assert.match(noTerminal.stderr, /--password-stdin or --generate/);
-      for (const input of ['', 'half\0a password\n', 'x'.repeat(1025)]) {
-        assert.equal((await ctl(stack, ['user', 'create', 'x', 'x@y', '--password-stdin'], { input })).code, 2);
+      for (const input of ['', 'half\0a password\n', 'x'.repeat(1025), 'short\n', 'Password1\n', 'x@example.org\n']) {
+        assert.equal((await ctl(stack, ['user', 'create', 'x', 'x@example.org', '--password-stdin'], { input })).code, 2);
       }
 
       // Made, and printed once.
@@ -41,15 +41,16 @@ describe('banterctl: accounts', () => {
       await api.login({ username: 'bot', password: bot.lines[0].password });
 
       // A name cannot command the operator's terminal; neither C1, as there are no such names any more,
-      // nor the marks that turn the direction of what follows.
+      // nor the marks that turn the direction of what follows, which an account from before may have.
       assert.equal((await ctl(stack, ['user', 'create', 'a\u009b2J', 'a@b', '--generate'])).code, 2);
-      await api.post('/api/register', { username: 'a\u202ecba', email: 'rtl@example.org', password: 'secret pw' });
+      const old = await api.register('old');
+      await stack.database.query(`UPDATE users SET username = 'a\u202ecba' WHERE id = ${old.id}`);
       const turned = await ctl(stack, ['session', 'revoke', 'a\u202ecba', '--all']);
       assert.equal(turned.stdout, '0 sessions of a\\u202ecba have ended.\n');
       const json = await ctl(stack, ['user', 'show', 'a\u202ecba', '--json']);
       assert.match(json.stdout, /"username":"a\\u202ecba"/);
       assert.equal((await ctl(stack, ['user', 'show', 'nobody\u009b'])).stderr, 'banterctl: there is no user "nobody\\x9b".\n');
-      assertError(await api.post('/api/register', { username: 'a\u0085', email: 'c1@example.org', password: 'p' }), 422, 'validation_failed');
+      assertError(await api.post('/api/register', { username: 'a\u0085', email: 'c1@example.org', password: 'correct horse' }), 422, 'validation_failed');
 
       const shown = (await ctl(stack, ['user', 'show', name, '--json'])).lines[0];
       assert.deepEqual(

@@ -165,6 +165,27 @@ describe('banterctl: import-original', () => {
       assert.deepEqual([again.users_new, again.rooms_new, again.rooms_before, again.gone], [0, 0, 4, 0]);
     }));
 
+  it('gives accounts that no new one could be called another name, and says so', () =>
+    withStack({}, async (stack) => {
+      const hash = PEOPLE.bob.hash;
+      await makeOriginal(stack, {
+        users: [
+          [30, 'txt\u202Egnp', 'a..b@example.org', hash], [31, 'ad\u200da', '31@example.org', hash], [32, ' bob ', '32@Example.ORG', hash],
+          [33, 'zoe\u0308', '33@example.org', hash], [34, '\u200b', '34@example.org', hash],
+        ],
+      });
+      const told = await ctl(stack, from(stack));
+      const done = summary(told);
+      assert.deepEqual([done.users_new, done.renamed, done.emails_dropped], [8, 4, 1]);
+      const names = told.lines.filter((line) => line.change === 'renamed').map((line) => [line.user, line.detail]);
+      assert.deepEqual(names, [[30, 'txt_gnp-30'], [31, 'ad_a-31'], [32, 'bob -32'], [34, '_-34']]);
+      const api = new Api(stack.url);
+      for (const username of ['txt_gnp-30', 'ad_a-31', 'bob -32', 'zoë', '_-34']) {
+        await api.login({ username, password: PEOPLE.bob.password });
+      }
+      assert.deepEqual(await stack.database.query("SELECT email FROM users WHERE id IN (30, 32) ORDER BY id"), [['NULL'], ['32@example.org']]);
+    }));
+
   it('says what it expected of tables that are others', () =>
     withStack({}, async (stack) => {
       const none = await ctl(stack, from(stack));

@@ -40,6 +40,13 @@ STUB_QUERY(logout_query)
 STUB_FINISH(logout_finish)
 STUB_QUERY(delete_query)
 STUB_FINISH(delete_finish)
+STUB_PREPARE(password_prepare)
+STUB_QUERY(password_query)
+STUB_FINISH(password_finish)
+STUB_QUERY(list_sessions_query)
+STUB_QUERY(end_session_query)
+STUB_QUERY(end_sessions_query)
+STUB_FINISH(end_sessions_finish)
 STUB_PREPARE(create_room_prepare)
 STUB_FINISH(create_room_finish)
 STUB_PREPARE(list_rooms_prepare)
@@ -77,6 +84,17 @@ static const struct {
     {"POST", "/api/login", ROUTES_FOUND, "/api/login", 0},
     {"POST", "/api/logout", ROUTES_FOUND, "/api/logout", 0},
     {"DELETE", "/api/delete", ROUTES_FOUND, "/api/delete", 0},
+    {"POST", "/api/password", ROUTES_FOUND, "/api/password", 0},
+    {"GET", "/api/sessions", ROUTES_FOUND, "/api/sessions", 0},
+    {"DELETE", "/api/sessions", ROUTES_FOUND, "/api/sessions", 0},
+    {"DELETE", "/api/sessions/00000000000000ff", ROUTES_FOUND, "/api/sessions/{session_id}", 255},
+    {"DELETE", "/api/sessions/FEDCBA9876543210", ROUTES_FOUND, "/api/sessions/{session_id}",
+     UINT64_C(0xfedcba9876543210)},
+    {"DELETE", "/api/sessions/ff", ROUTES_FOUND, "/api/sessions/{session_id}", 0},
+    {"DELETE", "/api/sessions/0000000000000000f", ROUTES_FOUND, "/api/sessions/{session_id}", 0},
+    {"DELETE", "/api/sessions/000000000000000x", ROUTES_FOUND, "/api/sessions/{session_id}", 0},
+    {"DELETE", "/api/sessions/", ROUTES_NONE, NULL, 0},
+    {"GET", "/api/sessions/00000000000000ff", ROUTES_WRONG_METHOD, "DELETE", 0},
     {"GET", "/api/chat/rooms", ROUTES_FOUND, "/api/chat/rooms", 0},
     {"POST", "/api/chat/rooms", ROUTES_FOUND, "/api/chat/rooms", 0},
     {"GET", "/api/chat/rooms/7", ROUTES_FOUND, "/api/chat/rooms/{room_id}", 7},

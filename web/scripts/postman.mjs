@@ -9,6 +9,7 @@ const VARIABLES = [
   ['baseUrl', 'http://localhost:8000', 'Where the server is.'],
   ['token', '', 'The session: "Log in" sets it.'],
   ['room_id', '1', 'The room: "Create a room" sets it.'],
+  ['session_id', '', 'A session: "List one\'s sessions" sets it, to the present one.'],
   ['password', PASSWORD, 'Of both accounts.'],
 ]
 
@@ -19,6 +20,8 @@ const FOLDERS = [
   ['Messages', 'What is said in it.', [['sendMessage'], ['listMessages'], ['verifyRoom']]],
   ['A second person', 'From here on the token is hers.',
     [['register', 'grace'], ['login', 'grace'], ['joinRoom'], ['leaveRoom']]],
+  ['Her sessions', 'Another password (here the same), and an end to sessions, at last to the present one.',
+    [['changePassword'], ['endOtherSessions'], ['listSessions'], ['endSession'], ['login', 'grace']]],
   ['Service', 'For balancers, monitors and programs.',
     [['index'], ['health'], ['healthz'], ['livez'], ['ready'], ['docs'], ['openapi']]],
   ['To end', 'The second person logs out, comes back, and deletes her account.',
@@ -32,6 +35,7 @@ export const LEFT_OUT = new Set(['openSocket', 'openRoomSocket', 'streamEvents']
 const KEEPS = {
   login: ['token', 'said.data && said.data.access_token'],
   createRoom: ['room_id', 'said.id'],
+  listSessions: ['session_id', 'said.find(({ current }) => current).id'],
 }
 
 function convert(description) {
@@ -86,6 +90,10 @@ function testsOf({ operationId, responses }) {
   return [{ listen: 'test', script: { type: 'text/javascript', exec: lines } }]
 }
 
+const BODIES = {
+  changePassword: { current_password: '{{password}}', new_password: '{{password}}' },
+}
+
 /* The converted request as one of ours: with variables, and without what is only an example. */
 function requestOf(converted, operation, username) {
   const item = structuredClone(converted)
@@ -102,6 +110,8 @@ function requestOf(converted, operation, username) {
     if (operation.operationId === 'login') delete body.email
     request.body.raw = JSON.stringify(body, null, 2)
   }
+  const fixed = BODIES[operation.operationId]
+  if (fixed) request.body.raw = JSON.stringify(fixed, null, 2)
   item.response = []
   item.event = testsOf(operation)
   item.protocolProfileBehavior = { followRedirects: false }

@@ -25,7 +25,7 @@ export function AuthPage() {
     busy.value = true
     error.value = null
     try {
-      if (isNew.value) await signUp(username.value, email.value.trim(), password.value)
+      if (isNew.value) await signUp(username.value.trim(), email.value.trim(), password.value)
       else await signIn(username.value, password.value)
     } catch (caught) {
       const code = caught instanceof ApiError ? caught.code : ''
@@ -95,6 +95,7 @@ export function AuthPage() {
             value={password}
             autocomplete={isNew.value ? 'new-password' : 'current-password'}
             maxLength={1024}
+            hint={isNew.value ? 'At least 8 characters.' : undefined}
             error={errorAt('password')}
           />
           {error.value && !isPlaced && (

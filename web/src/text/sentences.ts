@@ -9,6 +9,8 @@ const sentences: Record<string, string> = {
   account_disabled: 'This account is disabled. Ask whoever runs this chat.',
   username_taken: 'Somebody else has this name already. Try another.',
   email_taken: 'There is an account with this e-mail address already.',
+  password_too_short: 'A password has at least 8 characters.',
+  password_too_common: 'This password is one of those that are tried first. Choose another.',
   room_not_found: 'This room does not exist (any more).',
   not_a_member: 'You are not a member of this room.',
   creator_cannot_leave: 'You created this room, so you cannot leave it.',
