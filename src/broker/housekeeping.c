@@ -109,17 +109,28 @@ static enum err purge_rooms(struct housekeeping *keeping, struct db *db)
     return err;
 }
 
-static enum err purge_sessions(struct housekeeping *keeping, struct db *db)
+/* sql is a literal with the time and the number of rows. */
+static enum err purge_expired(struct housekeeping *keeping, struct db *db, const char *sql)
 {
     enum err err = ERR_NONE;
 
     if ((keeping->owned & 1) == 0)
         return ERR_NONE;
     do
-        err = DB_RUN(db, "DELETE FROM sessions WHERE expires_at_us < ? LIMIT ?",
-                     db_u64(clock_wall_us()), db_u64(PURGE_ROWS));
+        err = DB_RUN(db, sql, db_u64(clock_wall_us()), db_u64(PURGE_ROWS));
     while (err == ERR_NONE && db_affected(db) == PURGE_ROWS && !atomic_load(&keeping->stopped));
     return err;
+}
+
+static enum err purge_logins(struct housekeeping *keeping, struct db *db)
+{
+    enum err err =
+        purge_expired(keeping, db, "DELETE FROM sessions WHERE expires_at_us < ? LIMIT ?");
+
+    return err != ERR_NONE
+               ? err
+               : purge_expired(keeping, db,
+                               "DELETE FROM ws_tickets WHERE expires_at_us < ? LIMIT ?");
 }
 
 /* What fails is found again in the next round. */
@@ -129,7 +140,7 @@ static void run(struct pool_job *job, struct db *db)
 
     keeping->complete = find_expels(keeping, db) == ERR_NONE &&
                         purge_rooms(keeping, db) == ERR_NONE &&
-                        purge_sessions(keeping, db) == ERR_NONE;
+                        purge_logins(keeping, db) == ERR_NONE;
     if (!keeping->complete)
         log_warn("housekeeping.incomplete", "full=%d", keeping->full);
 }

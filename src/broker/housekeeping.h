@@ -3,9 +3,9 @@
  *
  *   members whose account was deleted   expelled, for workers that died before they said so
  *   removed rooms                       their log goes in pieces, then the row
- *   sessions that ended                 deleted
+ *   sessions and tickets that ended     deleted
  *
- * Each broker does it for the rooms of its own shards; sessions are shard 0's owner's.
+ * Each broker does it for the rooms of its own shards; sessions and tickets are shard 0's owner's.
  */
 #ifndef BANTER_BROKER_HOUSEKEEPING_H
 #define BANTER_BROKER_HOUSEKEEPING_H

@@ -56,6 +56,12 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 #define TOKEN_BYTES      32
 #define TOKEN_TEXT_BYTES (2 * TOKEN_BYTES)
 
+/* A ticket for a WebSocket looks like a token; it is used within this time or not at all. */
+#define WS_TICKET_TTL_S 30
+/* Sockets of a worker that were opened without a token and have not said one yet: strangers, as far
+ * as anybody knows. */
+#define SOCKETS_WITHOUT_TOKEN_MAX 4096
+
 /* Rooms are spread over this many shards; a broker owns some. Fixed: it is part of the bus. */
 #define SHARD_COUNT 64
 

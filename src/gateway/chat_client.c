@@ -7,32 +7,14 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/settings.h"
-#include "common/store_admission.h"
-#include "common/store_log.h"
 #include "gateway/bus_link.h"
+#include "gateway/chat_admission.h"
 #include "gateway/chat_commands.h"
 
 #include <string.h>
 
 /* Subscriptions of one socket that may be checked at a time: the pool is everybody's. */
 #define ADMISSIONS_MAX 8
-
-/* What is checked on the pool before a client may have something. */
-struct admission {
-    struct pool_job job;
-    struct chat_client *client;
-    bool check_session; /* else it has one */
-    bool check_room;
-    uint64_t user_id; /* of check_room without check_session */
-    struct chat_request request;
-    uint32_t serial; /* of the chat_room, if there is one yet */
-    uint8_t token_hash[DIGEST_SHA256_SIZE];
-    /* The result: */
-    struct store_session session;
-    uint64_t head;
-    uint64_t epoch;
-    enum err err;
-};
 
 static const struct subscriber_ops sub_ops;
 
@@ -206,7 +188,8 @@ static void sub_ended(struct subscription *sub, enum rooms_end why)
 static const struct subscriber_ops sub_ops = {sub_full, sub_deliver, sub_started, sub_caught_up,
                                               sub_ended};
 
-static struct chat_room *create_room(struct chat_client *client, const struct chat_request *request)
+struct chat_room *chat_client_add_room(struct chat_client *client,
+                                       const struct chat_request *request)
 {
     struct chat_room *room = mem_alloc(sizeof(*room));
 
@@ -224,7 +207,7 @@ static struct chat_room *create_room(struct chat_client *client, const struct ch
     return room;
 }
 
-static void free_room(struct chat_room *room)
+void chat_client_remove_room(struct chat_room *room)
 {
     rooms_unsubscribe(room->client->services->rooms, &room->sub);
     list_remove(&room->client_node);
@@ -233,7 +216,7 @@ static void free_room(struct chat_room *room)
     mem_free(room);
 }
 
-static void hear(struct chat_room *room, uint64_t head)
+void chat_client_hear(struct chat_room *room, uint64_t head)
 {
     room->sub.user_id = room->client->membership.session->user_id;
     room->sub.head = head;
@@ -257,7 +240,7 @@ void chat_client_unsubscribe(struct chat_room *room)
 
     chat_frame_unsubscribed(&out, room->room_id, NULL);
     chat_client_say(room->client, &out);
-    free_room(room);
+    chat_client_remove_room(room);
 }
 
 void chat_client_turn_end(void *context)
@@ -266,14 +249,14 @@ void chat_client_turn_end(void *context)
     struct list_node *node;
 
     while ((node = list_pop_front(&services->ended_rooms)) != NULL)
-        free_room(LIST_ITEM(node, struct chat_room, ended_node));
+        chat_client_remove_room(LIST_ITEM(node, struct chat_room, ended_node));
 }
 
 /* ---- what the access log says ---- */
 
 static const char *const kind_names[] = {"single", "multi", "stream"};
 
-static void log_open(const struct chat_client *client, const char *request_id)
+void chat_client_log_open(const struct chat_client *client, const char *request_id)
 {
     char origin[ORIGIN_TEXT_SIZE];
 
@@ -299,162 +282,6 @@ static void log_close(const struct chat_client *client)
                  ending->code, ending->reason != NULL ? ending->reason : "",
                  (unsigned long long)(clock_mono_ms() - client->opened_ms), ending->frames_in,
                  ending->frames_out);
-}
-
-/* ---- admission ---- */
-
-static enum err no_row_is_no_token(enum err err)
-{
-    return err == ERR_NO_ROW ? ERR_INVALID_TOKEN : err;
-}
-
-static void run_admission(struct pool_job *job, struct db *db)
-{
-    struct admission *admission = CONTAINER_OF(job, struct admission, job);
-    uint64_t room_id = admission->request.room_id;
-
-    if (admission->check_session && admission->check_room) {
-        admission->err = no_row_is_no_token(store_admit_session(
-            db, admission->token_hash, room_id, &admission->session, &admission->head));
-    } else if (admission->check_session) {
-        admission->err =
-            no_row_is_no_token(store_session_find(db, admission->token_hash, &admission->session));
-        if (admission->err == ERR_NONE) /* for the hello */
-            admission->err = store_log_epoch(db, &admission->epoch);
-    } else {
-        admission->err = store_admit_user(db, admission->user_id, room_id, &admission->head);
-    }
-}
-
-static void refuse(struct chat_client *client, enum err err)
-{
-    switch (err) {
-    case ERR_INVALID_TOKEN:
-        chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
-        break;
-    case ERR_NOT_A_MEMBER:
-        chat_client_close(client, CLOSE_REASON_NOT_A_MEMBER);
-        break;
-    case ERR_ROOM_NOT_FOUND:
-        chat_client_close(client, CLOSE_REASON_ROOM_NOT_FOUND);
-        break;
-    default:
-        chat_client_close(client, CLOSE_REASON_TRY_LATER);
-    }
-}
-
-static void say_hello(struct chat_client *client, uint64_t epoch)
-{
-    const struct session *session = client->membership.session;
-    struct hello_frame hello = {session->user_id, session->username, epoch,
-                                client->services->settings->ping_ms, clock_wall_us()};
-    struct strbuf out = STRBUF_EMPTY;
-
-    chat_frame_hello(&out, &hello);
-    chat_client_say(client, &out);
-}
-
-/* A new connection: it has a session now, and is read from. */
-static void admit(struct chat_client *client, const struct admission *admission)
-{
-    sessions_attach(client->services->sessions, &client->membership, admission->token_hash,
-                    &admission->session);
-    log_open(client, admission->request.request_id);
-    if (client->kind == CHAT_MULTI)
-        say_hello(client, admission->epoch);
-    else
-        hear(create_room(client, &admission->request), admission->head);
-}
-
-/* A room that a multi-room client subscribed to. It may have gone from the list meanwhile. */
-static void admit_room(struct chat_client *client, const struct admission *admission)
-{
-    struct chat_room *room = chat_client_room(client, admission->request.room_id);
-    struct error_frame error = {.err = err_public(admission->err),
-                                .room_id = admission->request.room_id};
-    struct strbuf out = STRBUF_EMPTY;
-
-    if (room == NULL || room->serial != admission->serial)
-        return; /* unsubscribed meanwhile, and perhaps subscribed anew */
-    if (admission->err == ERR_NONE) {
-        hear(room, admission->head);
-        return;
-    }
-    chat_frame_error(&out, &error);
-    chat_client_say(client, &out);
-    free_room(room);
-}
-
-static void on_admitted(struct pool_job *job)
-{
-    struct admission *admission = CONTAINER_OF(job, struct admission, job);
-    struct chat_client *client = admission->client;
-
-    client->admissions--;
-    if (client->conn.state == WS_OPEN) {
-        if (!admission->check_session)
-            admit_room(client, admission);
-        else if (admission->err == ERR_NONE)
-            admit(client, admission);
-        else
-            refuse(client, admission->err);
-    }
-    chat_client_hold_or_go_on(client);
-    mem_free(admission);
-    chat_client_unref(client);
-}
-
-static struct admission *create_admission(struct chat_client *client,
-                                          const struct chat_request *request)
-{
-    struct admission *admission = mem_alloc(sizeof(*admission));
-
-    admission->job.run = run_admission;
-    admission->job.done = on_admitted;
-    admission->client = client;
-    admission->request = *request;
-    admission->request.token = (struct span){NULL, 0};
-    admission->err = ERR_OVERLOADED;
-    return admission;
-}
-
-static bool submit(struct admission *admission)
-{
-    struct chat_client *client = admission->client;
-
-    if (client->services->db == NULL || !pool_submit(client->services->db, &admission->job)) {
-        metrics_add(METRIC_DB_QUEUE_FULL, 1);
-        metrics_add_by(METRIC_SHED, METRICS_SHED_DB_QUEUE, 1);
-        mem_free(admission);
-        return false;
-    }
-    client->admissions++;
-    chat_client_ref(client);
-    return true;
-}
-
-void chat_client_subscribe(struct chat_client *client, const struct chat_request *request)
-{
-    struct admission *admission = create_admission(client, request);
-    struct chat_room *room = create_room(client, request);
-    struct error_frame error = {.err = ERR_OVERLOADED, .room_id = request->room_id};
-    struct strbuf out = STRBUF_EMPTY;
-
-    admission->serial = room->serial;
-    admission->check_room = true;
-    admission->user_id = client->membership.session->user_id;
-    if (submit(admission))
-        return;
-    chat_frame_error(&out, &error);
-    chat_client_say(client, &out);
-    free_room(room);
-}
-
-static bool token_usable(struct span token)
-{
-    uint8_t bytes[TOKEN_BYTES];
-
-    return digest_unhex((const char *)token.data, token.len, bytes, sizeof(bytes));
 }
 
 /* ---- coming and going ---- */
@@ -488,21 +315,11 @@ void chat_client_open(struct services *services, int fd, const void *early, size
 {
     struct chat_client *client =
         create(services, request->single ? CHAT_SINGLE : CHAT_MULTI, &request->origin);
-    struct admission *admission;
 
     ws_conn_open(&client->conn, services->sockets, fd, early, early_len);
     ws_conn_deflate(&client->conn, request->window_bits);
     count_open(services);
-    if (!token_usable(request->token)) {
-        chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
-        return;
-    }
-    admission = create_admission(client, request);
-    admission->check_session = true;
-    admission->check_room = request->single;
-    digest_sha256(request->token.data, request->token.len, admission->token_hash);
-    if (!submit(admission))
-        chat_client_close(client, CLOSE_REASON_TRY_LATER);
+    chat_admission_begin(client, request);
 }
 
 void chat_client_open_stream(struct services *services, int fd,
@@ -517,8 +334,8 @@ void chat_client_open_stream(struct services *services, int fd,
     ws_conn_open_stream(&client->conn, services->sockets, fd);
     count_open(services);
     sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
-    log_open(client, request->request_id);
-    hear(create_room(client, &room), request->head);
+    chat_client_log_open(client, request->request_id);
+    chat_client_hear(chat_client_add_room(client, &room), request->head);
     chat_client_hold_or_go_on(client);
 }
 
@@ -541,7 +358,8 @@ static void on_closed(struct ws_conn *conn)
     struct list_node *node;
 
     while ((node = list_first(&client->rooms)) != NULL)
-        free_room(LIST_ITEM(node, struct chat_room, client_node));
+        chat_client_remove_room(LIST_ITEM(node, struct chat_room, client_node));
+    chat_admission_forget(client);
     log_close(client);
     sessions_detach(client->services->sessions, &client->membership);
     count_open(client->services);
@@ -550,7 +368,12 @@ static void on_closed(struct ws_conn *conn)
 
 static void on_message(struct ws_conn *conn, bool text, const uint8_t *data, size_t len)
 {
-    chat_commands_handle(of_conn(conn), text, data, len);
+    struct chat_client *client = of_conn(conn);
+
+    if (client->awaits_auth)
+        chat_admission_on_frame(client, text, data, len);
+    else
+        chat_commands_handle(client, text, data, len);
 }
 
 const struct ws_handlers chat_client_handlers = {on_message, on_drained, on_violation,

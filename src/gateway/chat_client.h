@@ -8,7 +8,8 @@
  *
  * For the first two the handshake has succeeded when a client is opened; the token (and for single
  * the membership) is checked on the pool, and a check that fails closes the socket with the reason;
- * until it passes, nothing is read.
+ * until it passes, nothing is read, but for the one frame that brings the token where the handshake
+ * did not.
  */
 #ifndef BANTER_GATEWAY_CHAT_CLIENT_H
 #define BANTER_GATEWAY_CHAT_CLIENT_H
@@ -19,6 +20,7 @@
 #include "gateway/rooms.h"
 #include "gateway/services.h"
 #include "gateway/sessions.h"
+#include "gateway/ws_auth.h"
 #include "gateway/ws_conn.h"
 
 enum chat_kind { CHAT_SINGLE, CHAT_MULTI, CHAT_STREAM };
@@ -35,8 +37,9 @@ struct chat_client {
     uint32_t in_flight;  /* sends that were not answered */
     uint32_t admissions; /* checks under way */
     uint32_t last_serial;
-    uint8_t kind; /* enum chat_kind */
-    bool leaving; /* closes when its sends are answered; reads nothing until then */
+    uint8_t kind;     /* enum chat_kind */
+    bool leaving;     /* closes when its sends are answered; reads nothing until then */
+    bool awaits_auth; /* is one of auth_waits: its first frame says whose it is */
 };
 
 /* A room that a client hears, or is about to. */
@@ -52,7 +55,7 @@ struct chat_room {
 
 /* What a handshake asked for. */
 struct chat_request {
-    struct span token;
+    struct ws_auth auth;
     bool single;
     uint64_t room_id; /* of single */
     bool has_since;
@@ -99,6 +102,18 @@ void chat_client_resume_all(struct services *services);
 /* Lets go of rooms that ended; for the end of a turn, after the rooms' own. */
 void chat_client_turn_end(void *services);
 
+/* ---- for chat_admission.c ---- */
+
+/* Puts a room on the client's list, not heard yet. since as in the request. */
+struct chat_room *chat_client_add_room(struct chat_client *client,
+                                       const struct chat_request *request);
+/* The client has a session and is a member: events after head come from now on. */
+void chat_client_hear(struct chat_room *room, uint64_t head);
+/* Says nothing. */
+void chat_client_remove_room(struct chat_room *room);
+/* The line of the access log, if there is to be one. */
+void chat_client_log_open(const struct chat_client *client, const char *request_id);
+
 /* ---- for chat_commands.c ---- */
 
 /* Reads on, unless this socket or the worker has as much under way as it may, or the client does
@@ -115,8 +130,6 @@ static inline bool chat_room_open(const struct chat_room *room)
 }
 /* The room with this id, or NULL. */
 struct chat_room *chat_client_room(struct chat_client *client, uint64_t room_id);
-/* Begins to hear a room, after its membership was checked on the pool. since as in chat_request. */
-void chat_client_subscribe(struct chat_client *client, const struct chat_request *request);
 /* Hears it no more, and says so. */
 void chat_client_unsubscribe(struct chat_room *room);
 

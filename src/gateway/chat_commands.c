@@ -4,6 +4,7 @@
 #include "common/limits.h"
 #include "common/mem.h"
 #include "gateway/bus_link.h"
+#include "gateway/chat_admission.h"
 #include "gateway/sending.h"
 
 #include <string.h>
@@ -120,7 +121,7 @@ static void handle_subscribe(struct chat_client *client, uint64_t room_id,
         return;
     }
     if (client->room_count < ROOMS_PER_SOCKET_MAX)
-        chat_client_subscribe(client, &request);
+        chat_admission_subscribe(client, &request);
     else
         say_error(client, &error);
 }

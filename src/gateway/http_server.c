@@ -80,21 +80,15 @@ static const char *method_name(enum evhttp_cmd_type command)
     }
 }
 
-/* "Authorization: Bearer T" (RFC 6750, 2.1; the scheme in any letter case); or, where a route has
- * it, ?token=T. */
+/* In the header; or, where a route has it, in ?token=. */
 static enum err read_token(struct request *request)
 {
-    const char *header = request_header(request, "Authorization");
     uint8_t bytes[TOKEN_BYTES];
     struct span token = {NULL, 0};
 
-    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0) {
-        header += 7 + strspn(header + 7, " ");
-        token = (struct span){(const uint8_t *)header, strlen(header)};
-    } else if ((request->route->flags & ROUTE_QUERY_TOKEN) != 0) {
-        if (!query_get(request->query, "token", &token))
-            return ERR_UNAUTHENTICATED;
-    }
+    if (!request_bearer(request, &token) && (request->route->flags & ROUTE_QUERY_TOKEN) != 0 &&
+        !query_get(request->query, "token", &token))
+        return ERR_UNAUTHENTICATED;
     if (token.len == 0)
         return ERR_UNAUTHENTICATED;
     if (!digest_unhex((const char *)token.data, token.len, bytes, sizeof(bytes)))

@@ -18,6 +18,7 @@
 #include <event2/keyvalq_struct.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void run_job(struct pool_job *job, struct db *db)
 {
@@ -110,6 +111,19 @@ void request_add_header(struct request *request, const char *name, const char *v
 const char *request_header(const struct request *request, const char *name)
 {
     return evhttp_find_header(evhttp_request_get_input_headers(request->ev), name);
+}
+
+bool request_bearer(const struct request *request, struct span *token_out)
+{
+    static const char scheme[] = "Bearer ";
+    const char *header = request_header(request, "Authorization");
+
+    if (header == NULL || strncasecmp(header, scheme, sizeof(scheme) - 1) != 0)
+        return false;
+    header += sizeof(scheme) - 1;
+    header += strspn(header, " ");
+    *token_out = (struct span){(const uint8_t *)header, strlen(header)};
+    return true;
 }
 
 static const char *status_text(int status)

@@ -105,6 +105,9 @@ void request_reply_bytes(struct request *request, int status, const char *conten
 void request_add_header(struct request *request, const char *name, const char *value);
 /* A request header, or NULL; valid while the request lives. */
 const char *request_header(const struct request *request, const char *name);
+/* The token of "Authorization: Bearer …" (RFC 6750, 2.1; the scheme in any letter case); false if
+ * there is no such header. Borrowed as above. */
+bool request_bearer(const struct request *request, struct span *token_out);
 /* Remembers which member is wrong; returns ERR_VALIDATION. */
 enum err request_invalid(struct request *request, const char *field, const char *message);
 /* limit and after of a list; ERR_VALIDATION when they do not fit. */

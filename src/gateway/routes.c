@@ -11,6 +11,7 @@ static const struct route routes[] = {
     {"POST",   "/api/register",                    ROUTE_BODY,              register_prepare, NULL, NULL, register_start},
     {"POST",   "/api/login",                       ROUTE_BODY,              login_prepare, NULL, NULL, login_start},
     {"POST",   "/api/logout",                      ROUTE_AUTH,              NULL, logout_query, logout_finish, NULL},
+    {"POST",   "/api/ws-ticket",                   ROUTE_AUTH,              NULL, ws_ticket_query, NULL, NULL},
     {"DELETE", "/api/delete",                      ROUTE_AUTH,              NULL, delete_query, delete_finish, NULL},
     {"POST",   "/api/password",                    ROUTE_AUTH | ROUTE_BODY, password_prepare, password_query, password_finish, NULL},
     {"GET",    "/api/sessions",                    ROUTE_AUTH,              NULL, list_sessions_query, NULL, NULL},

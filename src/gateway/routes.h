@@ -49,6 +49,8 @@ enum err list_sessions_query(struct request *request, struct db *db);
 enum err end_session_query(struct request *request, struct db *db);
 enum err end_sessions_query(struct request *request, struct db *db);
 void end_sessions_finish(struct request *request);
+/* route_tickets.c */
+enum err ws_ticket_query(struct request *request, struct db *db);
 /* route_rooms.c */
 enum err create_room_prepare(struct request *request);
 void create_room_finish(struct request *request);

@@ -15,6 +15,7 @@ struct services {
     struct rooms *rooms;
     struct ws_set *sockets;
     struct sessions *sessions;
+    struct auth_waits *auth_waits;
     struct assets *assets;
     struct web_access *web;
     struct list ended_rooms; /* struct chat_room: to be freed at the end of the turn */

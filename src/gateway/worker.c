@@ -1,4 +1,6 @@
 #include "gateway/worker.h"
+#include "gateway/auth_waits.h"
+#include "gateway/chat_admission.h"
 
 #include "common/bus_security.h"
 #include "common/check.h"
@@ -230,6 +232,8 @@ static void create_chat(struct worker *worker)
     list_init(&services->ended_rooms);
     loop_on_turn_end(services->loop, chat_client_turn_end, services);
     services->sockets = ws_set_create(services->loop, &sockets);
+    services->auth_waits =
+        auth_waits_create(services->loop, settings->socket_auth_ms, chat_admission_late);
     worker->presence = presence_local_create(services->loop);
     services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);
     services->link = bus_link_create(services->loop, &link, &link_handlers, worker);
@@ -289,6 +293,7 @@ static void fini(struct worker *worker)
     rooms_destroy(&services->rooms);
     presence_local_destroy(&worker->presence);
     ws_set_destroy(&services->sockets);
+    auth_waits_destroy(&services->auth_waits);
     loop_destroy(&services->loop);
     libevent_global_shutdown();
     db_library_fini();

@@ -117,23 +117,31 @@ void ws_handshake_accept(const char *key, char out[WS_ACCEPT_SIZE])
     digest_base64(sha1, sizeof(sha1), out);
 }
 
+static size_t add_header(char *out, size_t len, const char *name, const char *value)
+{
+    int added = 0;
+
+    if (value != NULL)
+        added = snprintf(out + len, WS_HANDSHAKE_RESPONSE_MAX - len, "%s: %s\r\n", name, value);
+    CHECK(added >= 0 && len + (size_t)added < WS_HANDSHAKE_RESPONSE_MAX);
+    return len + (size_t)added;
+}
+
 size_t ws_handshake_response(const struct ws_handshake_answer *answer,
                              char out[WS_HANDSHAKE_RESPONSE_MAX])
 {
-    const char *extensions = answer->extensions;
+    static const char start[] = "HTTP/1.1 101 Switching Protocols\r\n"
+                                "Upgrade: websocket\r\n"
+                                "Connection: Upgrade\r\n";
     char accept[WS_ACCEPT_SIZE];
-    int len;
+    size_t len = sizeof(start) - 1;
 
     ws_handshake_accept(answer->key, accept);
-    len = snprintf(out, WS_HANDSHAKE_RESPONSE_MAX,
-                   "HTTP/1.1 101 Switching Protocols\r\n"
-                   "Upgrade: websocket\r\n"
-                   "Connection: Upgrade\r\n"
-                   "Sec-WebSocket-Accept: %s\r\n"
-                   "%s%s%s"
-                   "\r\n",
-                   accept, extensions != NULL ? "Sec-WebSocket-Extensions: " : "",
-                   extensions != NULL ? extensions : "", extensions != NULL ? "\r\n" : "");
-    CHECK(len > 0 && len < WS_HANDSHAKE_RESPONSE_MAX);
-    return (size_t)len;
+    memcpy(out, start, sizeof(start));
+    len = add_header(out, len, "Sec-WebSocket-Accept", accept);
+    len = add_header(out, len, "Sec-WebSocket-Extensions", answer->extensions);
+    len = add_header(out, len, "Sec-WebSocket-Protocol", answer->protocol);
+    CHECK(len + sizeof("\r\n") <= WS_HANDSHAKE_RESPONSE_MAX);
+    memcpy(out + len, "\r\n", sizeof("\r\n"));
+    return len + sizeof("\r\n") - 1;
 }

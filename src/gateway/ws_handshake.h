@@ -28,7 +28,7 @@ struct ws_handshake {
 /* The text of Sec-WebSocket-Accept with its NUL: base64 of a SHA-1. */
 #define WS_ACCEPT_SIZE 29
 /* Room for every response that ws_handshake_response() writes. */
-#define WS_HANDSHAKE_RESPONSE_MAX 336
+#define WS_HANDSHAKE_RESPONSE_MAX 488
 
 /*
  * ERR_NONE when the connection may be upgraded; otherwise *reason (static) says what is wrong:
@@ -47,6 +47,7 @@ void ws_handshake_accept(const char *key, char out[WS_ACCEPT_SIZE]);
 struct ws_handshake_answer {
     const char *key;        /* the client's, checked */
     const char *extensions; /* Sec-WebSocket-Extensions */
+    const char *protocol;   /* Sec-WebSocket-Protocol */
 };
 
 /* Writes the whole 101 response, NUL-terminated; returns its length. */

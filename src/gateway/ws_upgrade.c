@@ -47,6 +47,7 @@ static char *joined_header(const struct request *request, const char *name)
 struct handshake {
     char *key; /* to be freed, also of one that is not good */
     struct ws_deflate_terms deflate;
+    struct ws_protocols protocols;
 };
 
 /* RFC 6455, 9.1: what is no list of extensions fails the handshake, spoken or not. */
@@ -61,6 +62,20 @@ static enum err read_extensions(struct request *request, struct ws_deflate_terms
     if (offer != WS_OFFER_MALFORMED)
         return ERR_NONE;
     request->message = "Sec-WebSocket-Extensions is no list of extensions.";
+    return ERR_BAD_REQUEST;
+}
+
+static enum err read_protocols(struct request *request, struct ws_protocols *out)
+{
+    char *offered = joined_header(request, "Sec-WebSocket-Protocol");
+    bool good = ws_auth_read_protocols(offered, out);
+
+    if (offered != NULL)
+        mem_wipe(offered, strlen(offered));
+    mem_free(offered);
+    if (good)
+        return ERR_NONE;
+    request->message = "Sec-WebSocket-Protocol is no list of protocols, each once.";
     return ERR_BAD_REQUEST;
 }
 
@@ -85,6 +100,8 @@ static enum err check_handshake(struct request *request, struct handshake *out)
     err = ws_handshake_check(&handshake, &request->message);
     if (err == ERR_NONE)
         err = read_extensions(request, &out->deflate);
+    if (err == ERR_NONE)
+        err = read_protocols(request, &out->protocols);
     mem_free(upgrade);
     mem_free(connection);
     mem_free(version);
@@ -92,12 +109,26 @@ static enum err check_handshake(struct request *request, struct handshake *out)
     return err;
 }
 
+/* Who is there, by the best of what was sent. */
+static struct ws_auth read_auth(const struct request *request, const struct ws_protocols *protocols)
+{
+    struct span text;
+
+    if (request_bearer(request, &text))
+        return ws_auth_token(text);
+    if (protocols->auth.kind != WS_AUTH_NONE)
+        return protocols->auth;
+    if (query_get(request->query, "ticket", &text))
+        return ws_auth_ticket(text);
+    if (query_get(request->query, "token", &text))
+        return ws_auth_token(text);
+    return (struct ws_auth){.kind = WS_AUTH_NONE};
+}
+
 static enum err read_parameters(struct request *request, struct chat_request *chat)
 {
     memset(chat, 0, sizeof(*chat));
     chat->room_id = request->room_id;
-    if (!query_get(request->query, "token", &chat->token))
-        chat->token = (struct span){(const uint8_t *)"", 0};
     switch (query_get_u64(request->query, "since", &chat->since)) {
     case QUERY_NUMBER:
         chat->has_since = true;
@@ -141,6 +172,8 @@ static void upgrade(struct request *request, struct chat_request *chat,
         ws_extensions_answer(&handshake->deflate, extensions);
         answer.extensions = extensions;
     }
+    /* Never the token that may have been offered beside it. */
+    answer.protocol = handshake->protocols.ours ? WS_PROTOCOL : NULL;
     len = ws_handshake_response(&answer, response);
     len += (size_t)snprintf(response + len - 2, sizeof(response) - len + 2,
                             "X-Request-Id: %s\r\n\r\n", request->id) -
@@ -169,7 +202,6 @@ static void upgrade(struct request *request, struct chat_request *chat,
 static void start(struct request *request, bool single)
 {
     struct chat_request chat;
-    char *token = NULL;
     struct handshake handshake = {.key = NULL};
     enum err err = read_parameters(request, &chat);
 
@@ -183,12 +215,8 @@ static void start(struct request *request, bool single)
     if (err != ERR_NONE) {
         refuse(request, err);
     } else {
-        /* The URI goes with the connection. */
-        token = mem_strndup((const char *)chat.token.data, chat.token.len);
-        chat.token.data = (const uint8_t *)token;
+        chat.auth = read_auth(request, &handshake.protocols);
         upgrade(request, &chat, &handshake);
-        mem_wipe(token, chat.token.len);
-        mem_free(token);
     }
     mem_free(handshake.key);
 }

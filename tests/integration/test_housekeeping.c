@@ -23,13 +23,14 @@ static struct db *db;
 static struct loop *loop;
 static struct pool *pool;
 static struct housekeeping *keeping;
+static uint64_t shards = UINT64_C(1) << OURS;
 static unsigned expelled;
 static unsigned others_expelled;
 
 static uint64_t owned(void *context)
 {
     (void)context;
-    return UINT64_C(1) << OURS;
+    return shards;
 }
 
 static void submit(void *context, const struct bus_command *command)
@@ -52,7 +53,12 @@ static void fill(void)
             "INSERT INTO room_members (room_id, user_id, joined_seq) SELECT 1, seq, seq "
             "FROM seq_1_to_1500;"
             "INSERT INTO room_members (room_id, user_id, joined_seq) SELECT 3, seq, seq "
-            "FROM seq_1491_to_1500");
+            "FROM seq_1491_to_1500;"
+            "INSERT INTO sessions (token_hash, user_id, created_at_us, expires_at_us) "
+            "VALUES (UNHEX(SHA2('old', 256)), 1, 1, 2), (UNHEX(SHA2('new', 256)), 1, 1, 1 << 62);"
+            "INSERT INTO ws_tickets (ticket_hash, token_hash, expires_at_us) "
+            "VALUES (UNHEX(SHA2('old', 256)), UNHEX(SHA2('new', 256)), 2), "
+            "(UNHEX(SHA2('new', 256)), UNHEX(SHA2('new', 256)), 1 << 62)");
 }
 
 static int set_up(void **state)
@@ -80,17 +86,26 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void others_do_not_hide_ours(void **state)
+static bool has_expelled(void)
+{
+    return expelled > 0;
+}
+
+static bool is_cleared(void)
+{
+    return database_number(db, "SELECT COUNT(*) FROM ws_tickets") == 1;
+}
+
+static void keep_house_until(bool (*done)(void))
 {
     const struct pool_options options = {"keep", 1, 4, url, NULL};
     const struct housekeeping_calls calls = {owned, submit, NULL};
     uint64_t until_ms = clock_mono_ms() + PATIENCE_MS;
 
-    (void)state;
     loop = loop_create();
     pool = pool_create(loop, &options);
     keeping = housekeeping_create(loop, pool, &calls);
-    while (expelled == 0) {
+    while (!done()) {
         assert_true(clock_mono_ms() < until_ms);
         loop_turn(loop, 20);
     }
@@ -98,18 +113,37 @@ static void others_do_not_hide_ours(void **state)
     pool_destroy(&pool);
     housekeeping_destroy(&keeping);
     loop_destroy(&loop);
+}
+
+static void others_do_not_hide_ours(void **state)
+{
+    (void)state;
+    keep_house_until(has_expelled);
     assert_int_equal(expelled, 10);
     assert_int_equal(others_expelled, 0);
     /* Removed rooms: one was ours, behind 100 and more of others'. */
     assert_int_equal(database_number(db, "SELECT COUNT(*) FROM rooms WHERE id = 12867"), 0);
     assert_int_equal(
         database_number(db, "SELECT COUNT(*) FROM rooms WHERE removed_at_us IS NOT NULL"), 201);
+    /* Nor what is not for us to clear away. */
+    assert_int_equal(database_number(db, "SELECT COUNT(*) FROM sessions"), 2);
+    assert_int_equal(database_number(db, "SELECT COUNT(*) FROM ws_tickets"), 2);
+}
+
+static void what_has_expired_goes(void **state)
+{
+    (void)state;
+    shards = 1;
+    keep_house_until(is_cleared);
+    assert_int_equal(database_number(db, "SELECT COUNT(*) FROM sessions"), 1);
+    assert_int_equal(database_number(db, "SELECT expires_at_us = 1 << 62 FROM ws_tickets"), 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(others_do_not_hide_ours),
+        cmocka_unit_test(what_has_expired_goes),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

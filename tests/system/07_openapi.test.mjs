@@ -96,6 +96,8 @@ describe('openapi.json', () => {
     await owner.api.post(`${base}/messages`, { text: '' });
     await owner.api.post(`${base}/messages`, { text: 'x'.repeat(4001) });
     for (const path of ['/', '/health', '/healthz', '/livez', '/readyz', '/openapi.json', '/docs']) await api.get(path);
+    await owner.api.post('/api/ws-ticket');
+    await api.post('/api/ws-ticket');
     await api.get('/api/chat/rooms');
     await api.get('/api/chat/rooms', { token: 'ab'.repeat(32) });
     await api.get(`/ws/chat/${room.id}`);

@@ -143,6 +143,15 @@ static void test_response(void **unused)
                   "Sec-WebSocket-Accept: " ACCEPT "\r\n"
                   "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
                   "\r\n");
+    answer.extensions = NULL;
+    answer.protocol = "banter.v1";
+    len = ws_handshake_response(&answer, response);
+    assert_int_equal(len, strlen(response));
+    assert_string_equal(response, "HTTP/1.1 101 Switching Protocols\r\n"
+                                  "Upgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\n"
+                                  "Sec-WebSocket-Accept: " ACCEPT "\r\n"
+                                  "Sec-WebSocket-Protocol: banter.v1\r\n\r\n");
 }
 
 int main(void)

@@ -51,8 +51,8 @@ function ended(which, text) {
   show('Not connected')
 }
 
-function openSocket(url) {
-  const socket = new WebSocket(url)
+function openSocket(url, token) {
+  const socket = new WebSocket(url, ['banter.v1', `banter.token.${token}`])
   const mine = { send: null, close: () => socket.close(1000) }
   socket.onopen = () => {
     mine.send = (text) => socket.send(text)
@@ -92,9 +92,9 @@ connect.addEventListener('submit', (event) => {
   const isStream = url.pathname.startsWith('/api/')
   if (address.value.includes('ROOM') && since.value !== '') url.searchParams.set('since', since.value)
   write('note', `${url.pathname}${url.search}`)
-  url.searchParams.set('token', now.token)
-  if (!isStream) url.protocol = url.protocol.replace('http', 'ws')
-  line = isStream ? openStream(url) : openSocket(url)
+  if (isStream) url.searchParams.set('token', now.token) // an EventSource has no other way
+  else url.protocol = url.protocol.replace('http', 'ws')
+  line = isStream ? openStream(url) : openSocket(url, now.token)
   show('Connecting …')
 })
 

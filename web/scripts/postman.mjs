@@ -15,7 +15,7 @@ const VARIABLES = [
 
 /* Folders and their requests by operationId, in an order in which they succeed. */
 const FOLDERS = [
-  ['To begin', 'An account and its session.', [['register', 'ada'], ['login', 'ada']]],
+  ['To begin', 'An account and its session.', [['register', 'ada'], ['login', 'ada'], ['makeSocketTicket']]],
   ['Rooms', 'A room of one\'s own.', [['createRoom'], ['listRooms'], ['getRoom'], ['listRoomUsers']]],
   ['Messages', 'What is said in it.', [['sendMessage'], ['listMessages'], ['verifyRoom']]],
   ['A second person', 'From here on the token is hers.',

@@ -203,9 +203,9 @@ export function assertEnvelope(answer) {
 
 export class Socket {
   // Everything that was received is in frames, in order. closed becomes {code, reason}. Without a
-  // room it is the socket of many rooms, /ws/chat.
-  constructor(url, roomId, token, { since, epoch, headers, perMessageDeflate = false } = {}) {
-    const query = new URLSearchParams();
+  // room it is the socket of many rooms, /ws/chat. query: more of it; protocols: those that are offered.
+  constructor(url, roomId, token, { since, epoch, headers, protocols, query: more, perMessageDeflate = false } = {}) {
+    const query = new URLSearchParams(more);
     if (token !== undefined) query.set('token', token);
     if (since !== undefined) query.set('since', String(since));
     if (epoch !== undefined) query.set('epoch', String(epoch));
@@ -215,7 +215,7 @@ export class Socket {
     this.pings = 0;
     this.listeners = new Set();
     const path = roomId === null ? '/ws/chat' : `/ws/chat/${roomId}`;
-    this.ws = new WebSocket(`${base}${path}?${query}`, {
+    this.ws = new WebSocket(`${base}${path}?${query}`, protocols ?? [], {
       headers,
       perMessageDeflate,
       handshakeTimeout: deadlineMs(20_000),
