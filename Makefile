@@ -90,7 +90,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web man run install install-only deb clean help bootstrap
-.PHONY: test test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -314,7 +314,7 @@ clean: ## remove what was built (var/ and its database stay)
 test: ## every test: unit, integration and system; the last line counts them
 	@sh deploy/bootstrap.sh --test
 	+@$(AGAIN) all man unit-programs $(TEST_PACKAGES) $(CLIENT_BUILT)
-	@sh tests/run.sh $(B) unit sim integration web client system
+	@sh tests/run.sh $(B) unit sim conformance integration web client system
 
 unit: unit-programs ## the unit tests
 	@sh tests/run.sh $(B) unit
@@ -342,6 +342,10 @@ test-browser: all $(TEST_PACKAGES) ## the web client and the API pages in Debian
 screenshots: all $(TEST_PACKAGES) ## a picture of every state, width and theme of the web client: build/screenshots
 	@BANTER_BIN_DIR=$(B)/bin ONLY=$(ONLY) node tests/browser/screenshots.mjs
 
+test-conformance: $(TOOL_PROGRAMS) all $(TEST_PACKAGES) ## RFC 6455, 7692 and 3629 case by case; writes docs/CONFORMANCE.md
+	@CONFORMANCE_WRITES=1 sh tests/run.sh $(B) conformance
+	$(if $(ONLY_CASE),,@node tests/conformance/table.mjs --write)
+
 test-monitoring: all $(TEST_PACKAGES) ## the metrics, alert rules and dashboard in a real Prometheus
 	@sh deploy/bootstrap.sh --dev
 	@BANTER_BIN_DIR=$(B)/bin node --test tests/monitoring/monitoring.test.mjs
@@ -366,7 +370,7 @@ asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 	@$(MAKE) VARIANT=asan asan-run
 
 asan-run:
-	@sh tests/run.sh $(B) unit integration system
+	@sh tests/run.sh $(B) unit conformance integration system
 
 VALGRIND_TESTS ?= 15_
 valgrind: all $(TEST_PACKAGES) ## a short black-box run with gateway and broker under valgrind

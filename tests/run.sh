@@ -2,8 +2,9 @@
 # Runs suites over what make has built, and counts: run.sh TREE SUITE...
 #
 #   TREE    a build tree, such as build/release
-#   SUITE   unit, sim (random schedules), integration (C modules with a MariaDB), web (the web
-#           client's own), client (the JavaScript client) or system
+#   SUITE   unit, sim (random schedules), conformance (the standards, case by case), integration (C
+#           modules with a MariaDB), web (the web client's own), client (the JavaScript client) or
+#           system
 #
 # With ONLY=text only the tests whose file name has that text run.
 #
@@ -128,6 +129,7 @@ for suite in "$@"; do
   case $suite in
   unit) cmocka_suite unit ;;
   sim) cmocka_suite sim ;;
+  conformance) node_suite conformance 1 tests/conformance/*.test.mjs ;;
   integration) integration_suite ;;
   # Each story has a stack of its own and mostly waits: several at once, however few the cores.
   system) node_suite system 2 tests/system/*.test.mjs ;;

@@ -96,13 +96,14 @@ static struct frame *deflate_one(struct frame *frame, struct ws_deflate *deflate
 {
     size_t len = frame->len - frame->json_at;
     struct span small = ws_deflate_compress(deflate, frame->bytes + frame->json_at, len);
+    enum ws_opcode opcode = ws_frame_opcode(frame->bytes);
     uint8_t head[WS_SERVER_HEADER_MAX];
     size_t head_len;
     struct frame *form;
 
     if (small.data == NULL)
         return frame;
-    head_len = ws_frame_header_write(head, WS_OP_TEXT, small.len);
+    head_len = ws_frame_header_write(head, opcode, small.len);
     ws_frame_mark_compressed(head);
     form = create_form(frame, head_len + small.len);
     form->json_at = (uint8_t)head_len;
@@ -137,7 +138,7 @@ struct frame *frame_deflate(struct frame *frame, struct ws_deflate *deflate)
 {
     if (frame->events > 1)
         frame->deflated = frame->parts != NULL ? deflate_run(frame, deflate) : frame;
-    else if (frame->json_at > 0 && !ws_opcode_is_control(frame->bytes[0]))
+    else if (frame->json_at > 0 && !ws_opcode_is_control(ws_frame_opcode(frame->bytes)))
         frame->deflated = deflate_one(frame, deflate);
     else
         frame->deflated = frame;

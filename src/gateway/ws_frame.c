@@ -146,6 +146,11 @@ size_t ws_frame_header_write(uint8_t out[WS_SERVER_HEADER_MAX], enum ws_opcode o
     return 10;
 }
 
+enum ws_opcode ws_frame_opcode(const uint8_t *header)
+{
+    return (enum ws_opcode)(header[0] & OPCODE_BITS);
+}
+
 void ws_frame_mark_compressed(uint8_t *header)
 {
     header[0] |= RSV1_BIT;

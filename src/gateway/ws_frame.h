@@ -93,6 +93,8 @@ void ws_frame_unmask(uint8_t *data, size_t len, const uint8_t mask[4], size_t of
 
 /* Writes the header of an unfragmented, unmasked server frame; returns its size, 2, 4 or 10. */
 size_t ws_frame_header_write(uint8_t out[WS_SERVER_HEADER_MAX], enum ws_opcode opcode, size_t len);
+/* The opcode in a header. */
+enum ws_opcode ws_frame_opcode(const uint8_t *header);
 /* Says in a header that was written that the payload is compressed (RFC 7692, 6.1). */
 void ws_frame_mark_compressed(uint8_t *header);
 

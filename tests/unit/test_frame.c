@@ -210,6 +210,7 @@ static void assert_form(struct ws_deflate *codec, const struct frame *form, cons
 static void test_deflated(void **unused)
 {
     struct ws_deflate *codec = ws_deflate_create(100);
+    static const uint8_t zeros[1000];
     struct frame *frame = event_of(41, 5000);
     struct frame *form = frame_deflated(frame, codec);
 
@@ -224,6 +225,9 @@ static void test_deflated(void **unused)
     frame_unref(frame);
     assert_int_equal(form->refs, 1); /* it outlives its frame */
     frame_unref(form);
+    frame = frame_create(WS_OP_BINARY, zeros, sizeof(zeros));
+    assert_int_equal(frame_deflated(frame, codec)->bytes[0], 0xc2);
+    frame_unref(frame);
     ws_deflate_destroy(&codec);
 }
 

@@ -188,7 +188,7 @@ export class RawSocket {
     if (bytes.length < 2 + extra + length) return undefined;
     const fin = (bytes[0] & 0x80) !== 0;
     const opcode = bytes[0] & 0x0f;
-    const compressed = (bytes[0] & 0x70) === 0x40 && this.deflate && opcode === OP.text;
+    const compressed = (bytes[0] & 0x70) === 0x40 && this.deflate && (opcode === OP.text || opcode === OP.binary);
     assert.ok((bytes[0] & 0x70) === 0 || compressed, 'a server sets no reserved bit');
     assert.equal(bytes[1] & 0x80, 0, 'a server does not mask');
     assert.ok(extra !== 2 || length > 125, 'a length is in its shortest form');
