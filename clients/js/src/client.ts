@@ -94,10 +94,12 @@ export class BanterClient implements Client {
         WebSocket: (options.WebSocket ??
           (globalThis as { WebSocket?: unknown }).WebSocket ??
           null) as WebSocketClass | null,
+        socketAuth: options.socketAuth ?? 'protocol',
         eventStream: options.eventStream ?? 'auto',
         eventStreamsMax: options.eventStreamsMax ?? 4,
         backoffMaxMs,
         token: () => this.currentToken(),
+        ticket: async () => (await this.call<{ ticket: string }>('POST', '/api/ws-ticket', {})).ticket,
         probe: () => this.listRooms({ limit: 1 }),
         openStream: (path, signal) => this.rest.open('GET', path, signal, 'text/event-stream'),
       },

@@ -5,7 +5,7 @@ import { BanterError } from './errors.js'
 import { RoomFeed, type FeedOutlet } from './feed.js'
 import { eventOf, numberOf, textOf, type Fields, type Frame } from './frames.js'
 import { Network } from './network.js'
-import { SocketLink } from './socket_link.js'
+import { SocketLink, type Address } from './socket_link.js'
 import { StreamLinks } from './stream_links.js'
 import type {
   Clock,
@@ -29,15 +29,21 @@ const SOCKET_FAILURES_MAX = 3
 const SOCKET_RETRY_MS = 15_000
 const SOCKET_RETRY_MAX_MS = 300_000
 const TYPING_MS = 2_000
+/** What the server chooses, and what a token is behind that is offered beside it and never chosen. */
+const PROTOCOL = 'banter.v1'
+const TOKEN_PROTOCOL = 'banter.token.'
 
 export interface LiveOptions {
   clock: Clock
   url: string
   WebSocket: WebSocketClass | null
+  socketAuth: 'protocol' | 'ticket' | 'url'
   eventStream: 'auto' | 'never' | 'always'
   eventStreamsMax: number
   backoffMaxMs: number
   token(): string | null | Promise<string | null>
+  /** What one WebSocket can be opened with. */
+  ticket(): Promise<string>
   /** Rejects unless the server answers and knows the session. */
   probe(): Promise<unknown>
   openStream(path: string, signal: AbortSignal): Promise<Response>
@@ -216,12 +222,21 @@ export class Live {
     if (!WebSocket) {
       return this.stop({ code: 0, reason: 'There is no WebSocket here: give one as an option' })
     }
-    this.link = this.openSocket(WebSocket, token, turn)
+    const address = await this.socketAddress(token)
+    if (this.turn === turn) this.link = this.openSocket(WebSocket, address, turn)
   }
 
-  private openSocket(WebSocket: WebSocketClass, token: string, turn: number): SocketLink {
-    const { url, clock } = this.options
-    const address = `${url.replace(/^http/, 'ws')}/ws/chat?token=${encodeURIComponent(token)}`
+  private async socketAddress(token: string): Promise<Address> {
+    const { socketAuth, ticket } = this.options
+    const url = `${this.options.url.replace(/^http/, 'ws')}/ws/chat`
+    if (socketAuth === 'url') return { url: `${url}?token=${encodeURIComponent(token)}`, protocols: [] }
+    if (socketAuth === 'ticket') return { url: `${url}?ticket=${await ticket()}`, protocols: [PROTOCOL] }
+    // What no protocol's name may have no token has: let the server say so.
+    return { url, protocols: [PROTOCOL, `${TOKEN_PROTOCOL}${token.replace(/[^\w.~-]/g, '_')}`] }
+  }
+
+  private openSocket(WebSocket: WebSocketClass, address: Address, turn: number): SocketLink {
+    const { clock } = this.options
     const link = new SocketLink(WebSocket, address, clock, {
       onHello: (hello) => {
         if (this.turn === turn) this.opened(link, hello)
@@ -295,13 +310,14 @@ export class Live {
     this.socketRetry.start(this.socketRetryMs, () => {
       this.socketRetryMs = Math.min(SOCKET_RETRY_MAX_MS, this.socketRetryMs * 2)
       const turn = this.turn
-      void Promise.resolve(token()).then(
-        (value) => {
-          if (this.turn !== turn || value === null) return
-          this.candidate = this.openSocket(WebSocket, value, turn)
-        },
-        () => this.retrySocketLater(),
-      )
+      const open = async () => {
+        const value = await token()
+        const address = value === null ? null : await this.socketAddress(value)
+        if (this.turn === turn && address) this.candidate = this.openSocket(WebSocket, address, turn)
+      }
+      open().catch(() => {
+        if (this.turn === turn) this.retrySocketLater()
+      })
     })
   }
 

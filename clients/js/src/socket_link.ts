@@ -19,6 +19,12 @@ export function byeOf(frame: Frame): Bye {
   }
 }
 
+/** Where a WebSocket is opened, and what is offered there. */
+export interface Address {
+  url: string
+  protocols: string[]
+}
+
 export interface LinkOutlet {
   onHello(hello: Frame): void
   onFrame(frame: Frame): void
@@ -38,14 +44,14 @@ export class SocketLink {
 
   constructor(
     WebSocket: WebSocketClass,
-    url: string,
+    { url, protocols }: Address,
     clock: Clock,
     private readonly outlet: LinkOutlet,
   ) {
     this.timer = new Timer(clock)
     let socket: WebSocketLike
     try {
-      socket = new WebSocket(url)
+      socket = new WebSocket(url, protocols)
     } catch (error) {
       // A page under https may not open ws://, say: that is no different from an end.
       this.timer.start(0, () => this.end({ code: CONNECTION_LOST, reason: String(error) }))

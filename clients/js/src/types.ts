@@ -296,7 +296,7 @@ export interface WebSocketLike {
   terminate?(): void
 }
 
-export type WebSocketClass = new (url: string) => WebSocketLike
+export type WebSocketClass = new (url: string, protocols?: string[]) => WebSocketLike
 
 /** Time and chance, to be exchanged by tests. */
 export interface Clock {
@@ -315,6 +315,13 @@ export interface ClientOptions {
   /** Needed where there is no global one: Node 18 to 21. `import WebSocket from 'ws'`. */
   WebSocket?: unknown
   fetch?: typeof fetch
+  /**
+   * How a WebSocket says whose it is; addresses end up in logs of whoever is on the way. `protocol` (the
+   * default): the token is offered as a subprotocol, a header that nobody logs. `ticket`: a call before
+   * each connection gets one that is good for it alone, so that no handshake has the token. `url`: in
+   * the address, for servers that are too old for both.
+   */
+  socketAuth?: 'protocol' | 'ticket' | 'url'
   /**
    * `auto` (the default): server-sent events when WebSockets cannot be opened again and again though
    * the server answers. `never`: WebSockets only. `always`: no WebSocket at all.

@@ -26,8 +26,8 @@ class Person {
     const person = this;
     // The sockets of ws, which can be torn and stopped from outside.
     class Socket extends WebSocket {
-      constructor(address) {
-        super(address);
+      constructor(address, protocols) {
+        super(address, protocols);
         person.socket = this;
       }
     }

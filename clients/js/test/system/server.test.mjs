@@ -69,6 +69,26 @@ describe('the package and a server', () => {
       closeAll(ada, bob);
     }));
 
+  it('says whose a connection is in each of its ways', () =>
+    withStack({ workers: 2, gatewayEnv: { access_log: 1 } }, async (stack) => {
+      for (const socketAuth of ['protocol', 'ticket', 'url', undefined]) {
+        const ada = await person(stack.url, { socketAuth, eventStream: 'never' });
+        const room = await ada.createRoom('Lighthouse');
+        ada.room(room.id).subscribe();
+        await ada.connect();
+        await isLive(ada, room.id);
+        const before = ada.stats.connections;
+        await stack.killWorker().catch(() => {});
+        for (const pid of stack.workers()) await stack.killWorker(pid).catch(() => {});
+        await poll('it to be back', () => ada.stats.connections > before, { timeoutMs: 30_000 });
+        await isLive(ada, room.id);
+        ada.setToken('ab'.repeat(32));
+        for (const pid of stack.workers()) await stack.killWorker(pid).catch(() => {});
+        await poll('it to be signed out', () => ada.state.name === 'signed-out', { timeoutMs: 30_000 });
+        closeAll(ada);
+      }
+    }));
+
   it('a worker killed, again and again', () =>
     withStack({ workers: 2 }, (stack) =>
       throughTrouble(stack, async ({ ada, bob, id }) => {

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { backoffMs } from '../../dist/backoff.js';
 import { CLOSES } from '../../dist/closing.js';
 import { AbortedError, ClosedError, SignedOutError } from '../../dist/index.js';
-import { FakeSocket, live, settle, start } from './fakes.mjs';
+import { FakeSocket, fetchOf, live, settle, start } from './fakes.mjs';
 
 const names = (told) => told.filter(([name]) => name === 'state').map(([, state]) => state.name);
 
@@ -121,10 +121,57 @@ describe('opening', () => {
     const { client, clock } = start({ token: async () => `t${(n += 1)}` });
     client.connect();
     await settle();
-    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat?token=t1');
+    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat');
+    assert.deepEqual(FakeSocket.last.protocols, ['banter.v1', 'banter.token.t1']);
     FakeSocket.last.end();
     await clock.pass(500);
-    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat?token=t2');
+    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat', 'no token in an address');
+    assert.deepEqual(FakeSocket.last.protocols, ['banter.v1', 'banter.token.t2']);
+    client.close();
+  });
+
+  it('names no protocol that cannot be one, whatever the token is', async () => {
+    const { client } = start({ token: 'a, b\n"ü"()' });
+    client.connect();
+    await settle();
+    assert.deepEqual(FakeSocket.last.protocols, ['banter.v1', 'banter.token.a__b______']);
+    FakeSocket.last.end(1008, 'Invalid token');
+    assert.equal(client.state.name, 'signed-out');
+    client.close();
+  });
+
+  it('puts the token into the address for old servers only', async () => {
+    const { client } = start({ token: 'a&b', socketAuth: 'url' });
+    client.connect();
+    await settle();
+    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat?token=a%26b');
+    assert.deepEqual(FakeSocket.last.protocols, []);
+    client.close();
+  });
+
+  it('asks for a ticket before each connection, if that is wished', async () => {
+    const calls = [];
+    let n = 0;
+    const fetch = fetchOf(() => {
+      n += 1;
+      return n === 2 ? [503, { code: 'overloaded', message: 'Busy.' }] : n === 4 ? [401, { code: 'invalid_token', message: 'No.' }] : [200, { ticket: `k${n}`, expires_in: 30 }];
+    }, calls);
+    const { client, clock } = start({ socketAuth: 'ticket', fetch });
+    client.connect();
+    await settle();
+    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat?ticket=k1');
+    assert.deepEqual(FakeSocket.last.protocols, ['banter.v1']);
+    assert.deepEqual([calls[0].method, calls[0].url, calls[0].headers.Authorization ?? calls[0].headers.authorization], ['POST', 'http://chat.test/api/ws-ticket', 'Bearer T']);
+    FakeSocket.last.hello();
+    FakeSocket.last.end();
+    await clock.pass(500);
+    assert.equal(FakeSocket.all.length, 1, 'none without a ticket');
+    assert.equal(client.state.name, 'waiting');
+    await clock.pass(2_000);
+    assert.equal(FakeSocket.last.url, 'ws://chat.test/ws/chat?ticket=k3');
+    FakeSocket.last.end();
+    await clock.pass(5_000);
+    assert.equal(client.state.name, 'signed-out', 'the session has ended');
     client.close();
   });
 
