@@ -43,9 +43,24 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 
 /* Rooms that one socket may hear: finding one is a walk over them. */
 #define ROOMS_PER_SOCKET_MAX 500
+/* Subscriptions of one socket that may be checked at a time: the pool is everybody's. */
+#define ADMISSIONS_PER_SOCKET_MAX 8
 /* Sends of one socket that were not answered: more than any window needs, and few enough that one
  * client cannot fill the link. */
 #define SENDS_IN_FLIGHT_PER_SOCKET_MAX 256
+
+/* Buckets of rates, and delayed logins, that a gateway remembers; 16 bytes each, and strangers push
+ * out whom they concern least (slot_cache.h). */
+#define RATE_BUCKETS_MAX 65536
+#define LOGIN_DELAYS_MAX 65536
+
+/* Refused frames in a row after which a socket is not read until its user has a token again, and
+ * the longest such pause: its pongs wait, too. */
+#define REFUSALS_BEFORE_HOLD 8
+#define HOLD_MS_MAX          1000
+
+/* While a worker's memory is full, sockets that have more than this to read must go. */
+#define LAGGARD_BYTES (16 * 1024)
 
 /* Pages of lists and of history. */
 #define PAGE_LIMIT_DEFAULT   100

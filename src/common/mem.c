@@ -3,6 +3,7 @@
 
 #include "common/check.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,11 @@ char *mem_printf(const char *format, ...)
 void mem_free(void *ptr)
 {
     free(ptr);
+}
+
+void mem_give_back(void)
+{
+    malloc_trim(0);
 }
 
 void mem_wipe(void *ptr, size_t len)

@@ -30,7 +30,8 @@ enum metrics_label_size {
     METRICS_VALUES_KIND = 16,   /* enum command_kind */
     METRICS_VALUES_RESULT = 64, /* enum err */
     METRICS_VALUES_POOL = 2,    /* enum metrics_pool */
-    METRICS_VALUES_SHED = 8,    /* enum metrics_shed */
+    METRICS_VALUES_SHED = 16,   /* enum metrics_shed */
+    METRICS_VALUES_CLASS = 8,   /* enum rate_class */
 };
 
 enum metrics_pool { METRICS_POOL_DB, METRICS_POOL_SCRYPT };
@@ -44,6 +45,11 @@ enum metrics_shed {
     METRICS_SHED_EPHEMERAL,
     METRICS_SHED_BROKER_QUEUE,
     METRICS_SHED_BROKER_LATE,
+    METRICS_SHED_ADDRESS_CONNECTIONS,
+    METRICS_SHED_ADDRESS_SOCKETS,
+    METRICS_SHED_USER_SOCKETS,
+    METRICS_SHED_HANDSHAKES,
+    METRICS_SHED_MEMORY,
     METRICS_SHED_COUNT
 };
 

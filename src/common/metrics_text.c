@@ -6,6 +6,7 @@
 #include "common/mem.h"
 #include "common/metrics_table.h"
 #include "common/process_stats.h"
+#include "common/rate.h"
 #include "common/version.h"
 
 #include <stdio.h>
@@ -35,6 +36,11 @@ static const char *const sheds[METRICS_VALUES_SHED] = {
     [METRICS_SHED_EPHEMERAL] = "ephemeral",
     [METRICS_SHED_BROKER_QUEUE] = "broker_queue",
     [METRICS_SHED_BROKER_LATE] = "late_command",
+    [METRICS_SHED_ADDRESS_CONNECTIONS] = "connections_of_address",
+    [METRICS_SHED_ADDRESS_SOCKETS] = "sockets_of_address",
+    [METRICS_SHED_USER_SOCKETS] = "sockets_of_user",
+    [METRICS_SHED_HANDSHAKES] = "handshakes",
+    [METRICS_SHED_MEMORY] = "memory",
 };
 
 void metrics_name_route(size_t value, const char *method, const char *route)
@@ -75,6 +81,10 @@ static bool write_label(enum metrics_label label, size_t value, char out[LABEL_S
     case METRICS_LABEL_SHED:
         text = sheds[value];
         snprintf(out, LABEL_SIZE, "reason=\"%s\"", text != NULL ? text : "");
+        return text != NULL;
+    case METRICS_LABEL_CLASS:
+        text = value < RATE_CLASSES ? rate_class_name((enum rate_class)value) : NULL;
+        snprintf(out, LABEL_SIZE, "class=\"%s\"", text != NULL ? text : "");
         return text != NULL;
     case METRICS_LABEL_NONE:
     case METRICS_LABEL_COUNT:

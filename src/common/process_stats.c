@@ -67,3 +67,17 @@ bool process_stats_read(pid_t pid, struct process_stats *stats_out)
     stats_out->max_fds = prlimit(pid, RLIMIT_NOFILE, NULL, &limit) == 0 ? limit.rlim_cur : 0;
     return true;
 }
+
+uint64_t process_stats_own_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long resident = 0;
+    unsigned long shared = 0;
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%*u %lu %lu", &resident, &shared) != 2)
+        resident = shared = 0;
+    fclose(file);
+    return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}

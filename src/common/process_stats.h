@@ -19,4 +19,8 @@ struct process_stats {
 /* False when there is no such process, or it is not ours to look at. Does not block. */
 bool process_stats_read(pid_t pid, struct process_stats *stats_out) ATTR_MUSTCHECK;
 
+/* Of this process: resident memory that is its own, neither a file's nor shared; 0 if that cannot
+ * be read. */
+uint64_t process_stats_own_bytes(void);
+
 #endif

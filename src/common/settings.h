@@ -10,6 +10,7 @@
 #define BANTER_COMMON_SETTINGS_H
 
 #include "common/base.h"
+#include "common/rate.h"
 #include "common/strbuf.h"
 
 enum settings_program { SETTINGS_GATEWAY = 1, SETTINGS_BROKER = 2, SETTINGS_CTL = 4 };
@@ -55,6 +56,9 @@ size_t settings_changed(const struct settings *old, const struct settings *fresh
 /* Gives fresh the old value of the setting with this name ("LISTEN"); whether it had another one.
  */
 bool settings_keep(struct settings *fresh, const struct settings *old, const char *name);
+
+/* The limit of a class, as its setting says it. The settings were checked. */
+struct rate settings_rate(const struct settings *settings, enum rate_class kind);
 
 /* Splits "host:port" ("[v6]:port" too); false if it is none. host_size is the room in host. */
 bool settings_split_address(const char *address, char *host, size_t host_size,

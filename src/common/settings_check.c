@@ -1,5 +1,6 @@
 #include "common/bus_security.h"
 #include "common/bus_sock.h"
+#include "common/check.h"
 #include "common/db_url.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -92,6 +93,43 @@ static bool check_bus(struct settings_load *load)
     return false;
 }
 
+static const struct {
+    const char *name;
+    size_t offset;
+} rate_rows[RATE_CLASSES] = {
+    [RATE_REQUEST] = {"RATE_REQUEST", offsetof(struct settings, rate_request)},
+    [RATE_REGISTER] = {"RATE_REGISTER", offsetof(struct settings, rate_register)},
+    [RATE_LOGIN] = {"RATE_LOGIN", offsetof(struct settings, rate_login)},
+    [RATE_SEND] = {"RATE_SEND", offsetof(struct settings, rate_send)},
+    [RATE_JOIN] = {"RATE_JOIN", offsetof(struct settings, rate_join)},
+    [RATE_HISTORY] = {"RATE_HISTORY", offsetof(struct settings, rate_history)},
+    [RATE_TYPING] = {"RATE_TYPING", offsetof(struct settings, rate_typing)},
+};
+
+static const char *rate_text(const struct settings *settings, enum rate_class kind)
+{
+    return *(char *const *)(const void *)((const char *)settings + rate_rows[kind].offset);
+}
+
+struct rate settings_rate(const struct settings *settings, enum rate_class kind)
+{
+    struct rate rate;
+
+    CHECK(rate_parse(rate_text(settings, kind), &rate));
+    return rate;
+}
+
+static bool check_rates(struct settings_load *load)
+{
+    struct rate rate;
+
+    for (enum rate_class kind = 0; kind < RATE_CLASSES; kind++)
+        if (!rate_parse(rate_text(load->settings, kind), &rate))
+            return bad(load, rate_rows[kind].name, rate_text(load->settings, kind),
+                       "a count, \"/\" and a time is needed, as 600/60s or 20/1h, or 0");
+    return true;
+}
+
 bool settings_check(struct settings_load *load)
 {
     const struct settings *settings = load->settings;
@@ -115,7 +153,7 @@ bool settings_check(struct settings_load *load)
         !check_address(load, "ADMIN_LISTEN", settings->admin_listen))
         return false;
     if (!check_trusted_proxies(load, settings->trusted_proxies) ||
-        !check_origins(load, settings->origins))
+        !check_origins(load, settings->origins) || !check_rates(load))
         return false;
     if (!bus_address_valid(settings->broker_listen))
         return bad(load, "BROKER_LISTEN", settings->broker_listen,

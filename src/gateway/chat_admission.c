@@ -9,6 +9,7 @@
 #include "common/store_log.h"
 #include "common/store_tickets.h"
 #include "gateway/auth_waits.h"
+#include "gateway/limiter.h"
 
 #include <string.h>
 
@@ -97,6 +98,10 @@ static void say_hello(struct chat_client *client, uint64_t epoch)
 /* A new connection: it has a session now, and is read from. */
 static void admit(struct chat_client *client, const struct admission *admission)
 {
+    if (!limiter_attached(client->services->limiter, admission->session.user_id)) {
+        chat_client_close(client, CLOSE_REASON_TOO_MANY_SOCKETS);
+        return;
+    }
     sessions_attach(client->services->sessions, &client->membership, admission->token_hash,
                     &admission->session);
     chat_client_log_open(client, admission->request.request_id);
@@ -131,6 +136,8 @@ static void on_admitted(struct pool_job *job)
     struct chat_client *client = admission->client;
 
     client->admissions--;
+    if (admission->check_session)
+        limiter_handshake_ended(client->services->limiter);
     if (client->conn.state == WS_OPEN) {
         if (!admission->check_session)
             admit_room(client, admission);
@@ -197,7 +204,9 @@ static void authenticate(struct chat_client *client, const struct chat_request *
 
     admission->check_session = true;
     admission->check_room = request->single;
-    if (!submit(admission))
+    if (submit(admission))
+        limiter_handshake_begins(client->services->limiter);
+    else
         chat_client_close(client, CLOSE_REASON_TRY_LATER);
 }
 

@@ -10,6 +10,7 @@
 #include "gateway/bus_link.h"
 #include "gateway/chat_admission.h"
 #include "gateway/chat_commands.h"
+#include "gateway/limiter.h"
 
 #include <string.h>
 
@@ -298,6 +299,7 @@ static struct chat_client *create(struct services *services, enum chat_kind kind
     client->refs = 1;
     client->membership.on_ended = on_session_ended;
     list_init(&client->rooms);
+    limiter_opened(services->limiter, limiter_address(services->limiter, &origin->client));
     metrics_add(METRIC_WS_OPENED, 1);
     return client;
 }
@@ -333,6 +335,7 @@ void chat_client_open_stream(struct services *services, int fd,
 
     ws_conn_open_stream(&client->conn, services->sockets, fd);
     count_open(services);
+    CHECK(limiter_attached(services->limiter, request->session->user_id));
     sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
     chat_client_log_open(client, request->request_id);
     chat_client_hear(chat_client_add_room(client, &room), request->head);
@@ -352,6 +355,16 @@ static void on_drained(struct ws_conn *conn)
     chat_client_hold_or_go_on(client);
 }
 
+/* Who is attached has a session, and nobody else. */
+static void let_count_go(const struct chat_client *client)
+{
+    struct limiter *limiter = client->services->limiter;
+
+    limiter_closed(limiter, limiter_address(limiter, &client->origin.client));
+    if (client->membership.session != NULL)
+        limiter_detached(limiter, client->membership.session->user_id);
+}
+
 static void on_closed(struct ws_conn *conn)
 {
     struct chat_client *client = of_conn(conn);
@@ -361,6 +374,7 @@ static void on_closed(struct ws_conn *conn)
         chat_client_remove_room(LIST_ITEM(node, struct chat_room, client_node));
     chat_admission_forget(client);
     log_close(client);
+    let_count_go(client);
     sessions_detach(client->services->sessions, &client->membership);
     count_open(client->services);
     chat_client_unref(client);
@@ -378,32 +392,3 @@ static void on_message(struct ws_conn *conn, bool text, const uint8_t *data, siz
 
 const struct ws_handlers chat_client_handlers = {on_message, on_drained, on_violation,
                                                  on_unresponsive, on_closed};
-
-/* ---- back-pressure ---- */
-
-void chat_client_hold_or_go_on(struct chat_client *client)
-{
-    if (client->membership.session == NULL || client->conn.state != WS_OPEN)
-        return; /* not admitted yet, or past caring */
-    if (client->leaving) {
-        chat_client_drain(&client->conn);
-        return;
-    }
-    if (client->in_flight >= SENDS_IN_FLIGHT_PER_SOCKET_MAX ||
-        client->admissions >= ADMISSIONS_MAX || ws_conn_choked(&client->conn) ||
-        bus_link_full(client->services->link))
-        ws_conn_pause(&client->conn);
-    else
-        ws_conn_resume(&client->conn);
-}
-
-static void resume_one(struct ws_conn *conn, void *context ATTR_UNUSED)
-{
-    if (conn->paused)
-        chat_client_hold_or_go_on(of_conn(conn));
-}
-
-void chat_client_resume_all(struct services *services)
-{
-    ws_set_foreach(services->sockets, resume_one, NULL);
-}

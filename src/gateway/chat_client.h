@@ -38,6 +38,8 @@ struct chat_client {
     uint32_t admissions; /* checks under way */
     uint32_t last_serial;
     uint8_t kind;     /* enum chat_kind */
+    uint8_t refusals; /* for want of tokens, less what was taken since; see chat_limits.h */
+    bool held;        /* for the same: not read for a moment */
     bool leaving;     /* closes when its sends are answered; reads nothing until then */
     bool awaits_auth; /* is one of auth_waits: its first frame says whose it is */
 };
@@ -97,8 +99,6 @@ void chat_client_drain(struct ws_conn *conn);
 bool chat_client_leaving(struct ws_conn *conn);
 /* The same, and now: its answers come too late. */
 void chat_client_drain_now(struct ws_conn *conn);
-/* The link has room for commands again: everyone who was held back goes on. */
-void chat_client_resume_all(struct services *services);
 /* Lets go of rooms that ended; for the end of a turn, after the rooms' own. */
 void chat_client_turn_end(void *services);
 
@@ -114,11 +114,17 @@ void chat_client_remove_room(struct chat_room *room);
 /* The line of the access log, if there is to be one. */
 void chat_client_log_open(const struct chat_client *client, const char *request_id);
 
+/* ---- chat_limits.c ---- */
+
+/* Reads on, unless this socket or the worker has as much under way as it may, the client does not
+ * read what it is answered, or goes on beyond its rate. Ignored before admission and after the
+ * close. */
+void chat_client_hold_or_go_on(struct chat_client *client);
+/* The link has room for commands again: everyone who was held back goes on. */
+void chat_client_resume_all(struct services *services);
+
 /* ---- for chat_commands.c ---- */
 
-/* Reads on, unless this socket or the worker has as much under way as it may, or the client does
- * not read what it is answered. Ignored before admission and after the close. */
-void chat_client_hold_or_go_on(struct chat_client *client);
 /* Sends a frame that is in out, and empties out. */
 void chat_client_say(struct chat_client *client, struct strbuf *out);
 void chat_client_ref(struct chat_client *client);

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "gateway/bus_link.h"
 #include "gateway/chat_admission.h"
+#include "gateway/chat_limits.h"
 #include "gateway/sending.h"
 
 #include <string.h>
@@ -92,10 +93,10 @@ static void handle_message(struct chat_client *client, struct chat_room *room,
                                 .room_id = named_room(client, room->room_id),
                                 .client_id = message.client_id};
 
-    if (err == ERR_NONE)
-        publish(client, room->room_id, &message);
-    else
+    if (err != ERR_NONE)
         say_error(client, &error);
+    else if (chat_limits_take(client, RATE_SEND, &error))
+        publish(client, room->room_id, &message);
 }
 
 /* ---- the other frames of a multi-room socket ---- */
@@ -120,19 +121,22 @@ static void handle_subscribe(struct chat_client *client, uint64_t room_id,
         say_bad_frame(client, "since and epoch must be whole numbers.", room_id);
         return;
     }
-    if (client->room_count < ROOMS_PER_SOCKET_MAX)
-        chat_admission_subscribe(client, &request);
-    else
+    if (client->room_count >= ROOMS_PER_SOCKET_MAX)
         say_error(client, &error);
+    else if (chat_limits_take(client, RATE_HISTORY, &error))
+        chat_admission_subscribe(client, &request);
 }
 
 static void handle_typing(struct chat_client *client, struct chat_room *room)
 {
     const struct session *session = client->membership.session;
+    const struct error_frame about = {.room_id = room->room_id};
     uint64_t now = clock_mono_ms();
 
     if (room->typing_ms != 0 && now - room->typing_ms < TYPING_INTERVAL_MS)
         return; /* it was said a moment ago */
+    if (!chat_limits_take(client, RATE_TYPING, &about))
+        return;
     room->typing_ms = now;
     bus_link_typing(client->services->link, room->room_id, session->user_id, session->username);
 }

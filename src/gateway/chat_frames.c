@@ -32,6 +32,8 @@ void chat_frame_error(struct strbuf *out, const struct error_frame *error)
     strbuf_add_str(out, err_temporary(error->err) ? ",\"temporary\":true" : ",\"temporary\":false");
     if (error->room_id != 0)
         add_number(out, "room_id", error->room_id);
+    if (error->retry_after_ms != 0)
+        add_number(out, "retry_after_ms", error->retry_after_ms);
     add_client_id(out, error->client_id);
     strbuf_add_char(out, '}');
 }

@@ -16,6 +16,7 @@ struct error_frame {
     const char *message; /* NULL: the error's sentence */
     uint64_t room_id;
     struct span client_id;
+    uint64_t retry_after_ms; /* 0: as soon as it likes */
 };
 void chat_frame_error(struct strbuf *out, const struct error_frame *error);
 

@@ -35,6 +35,7 @@ void children_init(struct master *master, size_t places)
     master->metrics = metrics_share(places + 1);
     master->status = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(master->status != MAP_FAILED);
+    limiter_memory_create(&master->limits);
     metrics_use(&master->metrics[places], "master");
 }
 
@@ -81,6 +82,7 @@ ATTR_NORETURN static void become_child(struct master *master, const struct gener
         .assets = generation->assets,
         .metrics = &master->metrics[place],
         .status = &master->status[place],
+        .limits = &master->limits,
         .master = master->pid,
         .index = child->index,
         .listen_fd = socket_of(&master->listen, child),

@@ -72,9 +72,10 @@ void event_stream_finish(struct request *request)
     struct services *services = request->services;
     struct strbuf head = STRBUF_EMPTY;
     int fd = -1;
+    enum err err = services->draining ? ERR_DRAINING : request_may_open(request);
 
-    if (services->draining) {
-        request_reply_error(request, ERR_DRAINING);
+    if (err != ERR_NONE) {
+        request_reply_error(request, err);
         return;
     }
     if (request->is_head) {

@@ -23,12 +23,10 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
-#include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
-#include "gateway/http_guard.h"
+#include "gateway/http_guard_impl.h"
 #include "gateway/http_guard_reply.h"
-#include "gateway/proxy_protocol.h"
 
 #define LINGER_MS_DEFAULT 2000
 #define TICK_MS_MIN       10
@@ -40,59 +38,6 @@
 #define PIPELINE_BYTES_PAUSE HTTP_HEAD_BYTES_MAX
 #define PIPELINE_BYTES_MAX   (4 * (HTTP_HEAD_BYTES_MAX + BODY_BYTES_MAX))
 
-enum conn_state {
-    CONN_NEW,     /* made, not yet seen with its evhttp_connection; we hold a reference */
-    CONN_PROXY,   /* a PROXY header is due, and cut out of the input as it comes */
-    CONN_DROP,    /* it was none: input is cut; to be closed without a word by the kick */
-    CONN_OPEN,    /* the checker follows */
-    CONN_FAILING, /* input is cut; the error is told as soon as evhttp has nothing under way */
-    CONN_LINGER,  /* told; swallowing */
-};
-
-struct guard_conn {
-    struct list_node node; /* on set->conns */
-    struct list_node todo; /* on set->todo while the kick has something to do here */
-    struct http_guard_set *set;
-    struct bufferevent *bev;
-    struct evhttp_connection *evcon; /* NULL while CONN_NEW */
-    struct evbuffer_cb_entry *input_cb;
-    struct evbuffer_cb_entry *output_cb;
-    enum conn_state state;
-    enum err error; /* what the client is to be told */
-    bool editing;   /* the input buffer changes by our own hand */
-    bool refused;   /* one too many */
-    bool proxy;     /* of a port where the PROXY protocol is spoken */
-    struct http_guard_peer peer;
-    struct proxy_parser proxy_parser;
-    uint64_t received; /* bytes of the stream that ever were in the input and not cut out of it */
-    uint64_t checked;  /* how many of them the checker has seen */
-    uint64_t good_end; /* where the last complete request ends */
-    uint64_t since_ms; /* when the present phase began */
-    uint64_t sent;     /* bytes that left the output */
-    uint64_t sent_at_progress;
-    uint64_t progress_ms; /* when a tick last saw the output empty or moving */
-    struct http_guard guard;
-};
-
-/* What evhttp's callback for new connections gets: a port, of one kind or the other. */
-struct guard_port {
-    struct http_guard_set *set;
-    bool proxy;
-};
-
-struct http_guard_set {
-    struct event *kick; /* runs todo after the present callback */
-    struct event *tick;
-    struct list conns;
-    struct list todo;
-    struct map *by_evcon; /* struct guard_conn, by the address of its evhttp_connection */
-    uint64_t last_number;
-    size_t refused_count;
-    struct http_guard_options options;
-    struct http_guard_counters counters;
-    struct guard_port ports[2];
-};
-
 /* ---- What evhttp is doing ---- */
 
 static bool evhttp_is_writing(const struct guard_conn *conn)
@@ -102,9 +47,7 @@ static bool evhttp_is_writing(const struct guard_conn *conn)
     return read_cb == NULL;
 }
 
-/* It waits for a request or the rest of one, and all of its answers have been sent. Only then may
- * we write to the socket, and only then may we free the connection: no handler knows of it. */
-static bool evhttp_is_reading(const struct guard_conn *conn)
+bool guard_conn_is_reading(const struct guard_conn *conn)
 {
     return !evhttp_is_writing(conn) && (bufferevent_get_enabled(conn->bev) & EV_READ) != 0 &&
            evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
@@ -160,9 +103,7 @@ static void say_refused(struct guard_conn *conn, enum err error, const char *why
         options->on_refused(options->context, &conn->peer, error, why);
 }
 
-/* evhttp may have taken the beginning of the bad request, but never its end: it goes on waiting
- * until the client has been told and the connection is freed. */
-static void start_failing(struct guard_conn *conn, enum err error)
+void guard_conn_fail(struct guard_conn *conn, enum err error)
 {
     conn->state = CONN_FAILING;
     conn->error = error;
@@ -203,7 +144,7 @@ static void check_input(struct guard_conn *conn)
             on_guard_event(conn, event);
             enum http_guard_phase phase = http_guard_phase(&conn->guard);
             if (phase == HTTP_GUARD_BROKEN)
-                start_failing(conn, http_guard_error(&conn->guard));
+                guard_conn_fail(conn, http_guard_error(&conn->guard));
             if (phase == HTTP_GUARD_BROKEN || phase == HTTP_GUARD_HELD)
                 return;
         }
@@ -220,12 +161,11 @@ static void bound_pipeline(struct guard_conn *conn)
     bufferevent_disable(conn->bev, EV_READ);
     if (len > PIPELINE_BYTES_MAX) {
         conn->good_end = 0; /* the waiting requests go, too */
-        start_failing(conn, ERR_OVERLOADED);
+        guard_conn_fail(conn, ERR_OVERLOADED);
     }
 }
 
-/* The connection of a PROXY port is of no use. Not from inside one of its own callbacks. */
-static void refuse_proxy(struct guard_conn *conn, const char *why)
+void guard_conn_refuse_proxy(struct guard_conn *conn, const char *why)
 {
     conn->set->counters.proxy_refused++;
     say_refused(conn, ERR_NONE, why);
@@ -235,6 +175,18 @@ static void refuse_proxy(struct guard_conn *conn, const char *why)
 static bool is_trusted(const struct http_guard_set *set, const struct client_address *address)
 {
     return set->options.trusted != NULL && networks_contain(set->options.trusted, &address->ip);
+}
+
+/* Whether the owner wants the connection, now that it is known whose it is; else conn->error says
+ * what it is told. */
+static bool ask_owner(struct guard_conn *conn)
+{
+    const struct http_guard_options *options = &conn->set->options;
+    if (options->on_connected == NULL)
+        return true;
+    conn->error = options->on_connected(options->context, &conn->peer);
+    conn->granted = conn->error == ERR_NONE;
+    return conn->granted;
 }
 
 /* Cuts the header out of the input. What is behind it is the stream that the checker sees. */
@@ -261,6 +213,8 @@ static void read_proxy_header(struct guard_conn *conn)
             conn->peer.address = *source;
             conn->peer.trusted = is_trusted(conn->set, source);
         }
+        if (!ask_owner(conn))
+            guard_conn_fail(conn, conn->error);
     } else if (result == PROXY_BAD) {
         conn->state = CONN_DROP;
         cut_input(conn);
@@ -315,6 +269,8 @@ static void free_conn(struct guard_conn *conn)
     evbuffer_remove_cb_entry(bufferevent_get_output(conn->bev), conn->output_cb);
     if (conn->refused)
         set->refused_count--;
+    if (conn->granted && set->options.on_disconnected != NULL)
+        set->options.on_disconnected(set->options.context, &conn->peer);
     set->counters.connections--;
     list_remove(&conn->todo);
     list_remove(&conn->node);
@@ -325,6 +281,12 @@ static void on_close(struct evhttp_connection *evcon, void *context)
 {
     (void)evcon;
     free_conn(context);
+}
+
+static void refuse_one(struct guard_conn *conn)
+{
+    conn->refused = true;
+    conn->set->refused_count++;
 }
 
 /* Called by evhttp for each connection that it has accepted; the descriptor comes later. */
@@ -351,9 +313,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *context)
     set->counters.accepted++;
     set->counters.connections++;
     if (set->counters.connections - set->refused_count > set->options.connections_max) {
-        conn->refused = true;
-        set->refused_count++;
+        refuse_one(conn);
         set->counters.refused++;
+        conn->error = ERR_OVERLOADED;
     }
     /* Until the kick, before the next wait, evhttp may still drop it without the close callback. */
     bufferevent_incref(bev);
@@ -361,8 +323,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *context)
     return bev;
 }
 
-/* Tells the client and begins to swallow; frees the connection instead if there is no use. */
-static void tell_client(struct guard_conn *conn)
+void guard_conn_tell(struct guard_conn *conn)
 {
     char reply[HTTP_GUARD_REPLY_SIZE];
     int fd = bufferevent_getfd(conn->bev);
@@ -397,17 +358,20 @@ static void adopt(struct guard_conn *conn)
     conn->peer.trusted = trusted && !conn->proxy;
     conn->state = conn->proxy ? CONN_PROXY : CONN_OPEN;
     if (conn->proxy && !trusted) {
-        refuse_proxy(conn, "the peer is not in TRUSTED_PROXIES");
-    } else if (conn->refused) {
-        conn->error = ERR_OVERLOADED;
-        say_refused(conn, ERR_OVERLOADED, NULL);
-        tell_client(conn);
+        guard_conn_refuse_proxy(conn, "the peer is not in TRUSTED_PROXIES");
+        return;
+    }
+    if (!conn->refused && !conn->proxy && !ask_owner(conn))
+        refuse_one(conn);
+    if (conn->refused) {
+        say_refused(conn, conn->error, NULL);
+        guard_conn_tell(conn);
     }
 }
 
-static bool ready_to_tell(const struct guard_conn *conn)
+bool guard_conn_ready_to_tell(const struct guard_conn *conn)
 {
-    return conn->state == CONN_FAILING && evhttp_is_reading(conn) && input_length(conn) == 0;
+    return conn->state == CONN_FAILING && guard_conn_is_reading(conn) && input_length(conn) == 0;
 }
 
 static void on_kick(evutil_socket_t fd, short what, void *context)
@@ -421,79 +385,9 @@ static void on_kick(evutil_socket_t fd, short what, void *context)
         if (conn->state == CONN_NEW)
             adopt(conn);
         else if (conn->state == CONN_DROP)
-            refuse_proxy(conn, "no PROXY header");
-        else if (ready_to_tell(conn))
-            tell_client(conn);
-    }
-}
-
-/* ---- Deadlines ---- */
-
-static void check_stall(struct guard_conn *conn, uint64_t now)
-{
-    bool empty = evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
-    if (empty || conn->sent != conn->sent_at_progress) {
-        conn->sent_at_progress = conn->sent;
-        conn->progress_ms = now;
-    } else if (now - conn->progress_ms >= conn->set->options.write_stall_ms) {
-        /* A handler may still hold the request, so evhttp has to find out by itself. */
-        conn->set->counters.write_stalls++;
-        conn->progress_ms = now;
-        shutdown(bufferevent_getfd(conn->bev), SHUT_RDWR);
-    }
-}
-
-static void check_deadline(struct guard_conn *conn, uint64_t now)
-{
-    const struct http_guard_options *options = &conn->set->options;
-    struct http_guard_counters *counters = &conn->set->counters;
-    if (!evhttp_is_reading(conn)) {
-        conn->since_ms = now; /* what the client has begun meanwhile, it could not go on with */
-        return;
-    }
-    uint64_t elapsed = now - MIN(now, conn->since_ms);
-    switch (http_guard_phase(&conn->guard)) {
-    case HTTP_GUARD_IN_HEAD:
-        if (elapsed >= options->request_head_ms) {
-            counters->head_timeouts++;
-            start_failing(conn, ERR_REQUEST_TIMEOUT);
-        }
-        break;
-    case HTTP_GUARD_IN_BODY:
-        if (elapsed >= options->request_body_ms) {
-            counters->body_timeouts++;
-            start_failing(conn, ERR_REQUEST_TIMEOUT);
-        }
-        break;
-    case HTTP_GUARD_IDLE:
-    case HTTP_GUARD_HELD:
-    case HTTP_GUARD_BROKEN:
-    default:
-        if (elapsed >= options->keep_alive_ms) {
-            counters->idle_closes++;
-            evhttp_connection_free(conn->evcon);
-        }
-        break;
-    }
-}
-
-static void on_tick(evutil_socket_t fd, short what, void *context)
-{
-    struct http_guard_set *set = context;
-    uint64_t now = clock_mono_ms();
-    (void)fd;
-    (void)what;
-    LIST_FOREACH_SAFE (node, &set->conns) {
-        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, node);
-        check_stall(conn, now);
-        if (conn->state == CONN_OPEN)
-            check_deadline(conn, now);
-        else if (conn->state == CONN_PROXY && now - conn->since_ms >= set->options.request_head_ms)
-            refuse_proxy(conn, "the PROXY header did not come in time");
-        else if (ready_to_tell(conn))
-            tell_client(conn);
-        else if (conn->state == CONN_LINGER && now - conn->since_ms >= set->options.linger_ms)
-            evhttp_connection_free(conn->evcon);
+            guard_conn_refuse_proxy(conn, "no PROXY header");
+        else if (guard_conn_ready_to_tell(conn))
+            guard_conn_tell(conn);
     }
 }
 
@@ -523,7 +417,7 @@ struct http_guard_set *http_guard_set_create(struct event_base *base,
     list_init(&set->conns);
     list_init(&set->todo);
     set->kick = event_new(base, -1, 0, on_kick, set);
-    set->tick = event_new(base, -1, EV_PERSIST, on_tick, set);
+    set->tick = event_new(base, -1, EV_PERSIST, guard_set_tick, set);
     CHECK(set->kick != NULL && set->tick != NULL);
     set->by_evcon = map_create_u64();
     set->last_number = options->first_number;
@@ -563,7 +457,7 @@ void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http, bool
 
 static bool is_idle(const struct guard_conn *conn)
 {
-    if (!evhttp_is_reading(conn) || input_length(conn) > 0)
+    if (!guard_conn_is_reading(conn) || input_length(conn) > 0)
         return false;
     return conn->state == CONN_PROXY
                ? conn->proxy_parser.len == 0

@@ -54,6 +54,13 @@ struct http_guard_options {
      */
     void (*on_refused)(void *context, const struct http_guard_peer *peer, enum err error,
                        const char *why);
+    /*
+     * May be NULL, both. Somebody connected, or (on a PROXY port) is known now: ERR_NONE if he is
+     * wanted, and the second is told when the connection ends; else what he is told. The
+     * bound connections_max was looked at before. Must not call the set.
+     */
+    enum err (*on_connected)(void *context, const struct http_guard_peer *peer);
+    void (*on_disconnected)(void *context, const struct http_guard_peer *peer);
     void *context;
 };
 

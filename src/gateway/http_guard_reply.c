@@ -22,6 +22,7 @@ static const char *reason_phrase(int status)
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {417, "Expectation Failed"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
@@ -67,7 +68,7 @@ size_t http_guard_reply_build(enum err error, uint64_t wall_us, char out[HTTP_GU
                        "\r\n"
                        "%s",
                        status, reason_phrase(status), date, body_len,
-                       status == 503 ? "Retry-After: 1\r\n" : "", body);
+                       err_temporary(error) && status != 408 ? "Retry-After: 1\r\n" : "", body);
     CHECK(len > 0 && len < HTTP_GUARD_REPLY_SIZE);
     return (size_t)len;
 }

@@ -15,6 +15,7 @@
 #include "gateway/http_guard_conn.h"
 #include "gateway/http_pause.h"
 #include "gateway/http_target.h"
+#include "gateway/limiter.h"
 #include "gateway/query.h"
 #include "gateway/request.h"
 #include "gateway/routes.h"
@@ -48,7 +49,6 @@ struct http_server {
     struct http_guard_set *guard;
     struct http_pause *pause;
     struct port ports[PORTS_MAX]; /* the second without an evhttp if there is none */
-    struct networks trusted;      /* TRUSTED_PROXIES */
     struct log_limit proxy_limit;
     bool accepts;
     char id_prefix[17]; /* of request ids; random, so that no other worker makes the same */
@@ -105,6 +105,32 @@ static enum err read_body(struct request *request)
     return json_parse_object(evbuffer_pullup(input, -1), len, &request->body);
 }
 
+/* Who sends requests that are limited, before it is known which user it is. */
+static enum err take_of_address(struct request *request)
+{
+    const struct limiter *limiter = request->services->limiter;
+    enum rate_class kind;
+    uint64_t address;
+    enum err err;
+
+    if (!route_rate(request->route, &kind))
+        return ERR_NONE;
+    address = limiter_address(limiter, &request->origin.client);
+    err = request_take(request, RATE_REQUEST, address);
+    if (err == ERR_NONE && (kind == RATE_REGISTER || kind == RATE_LOGIN))
+        err = request_take(request, kind, address);
+    return err;
+}
+
+static enum err take_of_user(struct request *request)
+{
+    enum rate_class kind;
+
+    if (!route_rate(request->route, &kind) || kind < RATE_SEND)
+        return ERR_NONE;
+    return request_take(request, kind, request->session.user_id);
+}
+
 /* The query of a route, after its session. On a database thread. */
 static void run_route(struct request *request, struct db *db)
 {
@@ -118,6 +144,8 @@ static void run_route(struct request *request, struct db *db)
         request->err = store_session_find(db, request->token_hash, &request->session);
     if (request->err == ERR_NO_ROW)
         request->err = ERR_INVALID_TOKEN;
+    if (request->err == ERR_NONE)
+        request->err = take_of_user(request);
     if (request->err == ERR_NONE && request->route->query != NULL)
         request->err = request->route->query(request, db);
 }
@@ -138,9 +166,9 @@ static void finish_route(struct request *request)
 static void start_route(struct request *request)
 {
     const struct route *route = request->route;
-    enum err err = ERR_NONE;
+    enum err err = take_of_address(request);
 
-    if ((route->flags & ROUTE_AUTH) != 0)
+    if (err == ERR_NONE && (route->flags & ROUTE_AUTH) != 0)
         err = read_token(request);
     if (err == ERR_NONE && (route->flags & ROUTE_BODY) != 0)
         err = read_body(request);
@@ -167,7 +195,7 @@ static struct client_address forwarded_for(const struct http_server *server,
     for (; header != NULL && count < ARRAY_LEN(lines); header = header->next.tqe_next)
         if (strcasecmp(header->key, "X-Forwarded-For") == 0)
             lines[count++] = header->value;
-    return client_address_find(&server->trusted, peer, lines, count);
+    return client_address_find(limiter_trusted(server->services->limiter), peer, lines, count);
 }
 
 /* Not by snprintf(): each request has an id, few have a reader. */
@@ -296,6 +324,25 @@ static void on_guard_refused(void *context, const struct http_guard_peer *peer, 
     }
 }
 
+static uint64_t address_of(const struct http_server *server, const struct http_guard_peer *peer)
+{
+    return limiter_address(server->services->limiter, &peer->address);
+}
+
+static enum err on_guard_connected(void *context, const struct http_guard_peer *peer)
+{
+    struct http_server *server = context;
+
+    return limiter_connected(server->services->limiter, address_of(server, peer));
+}
+
+static void on_guard_disconnected(void *context, const struct http_guard_peer *peer)
+{
+    struct http_server *server = context;
+
+    limiter_disconnected(server->services->limiter, address_of(server, peer));
+}
+
 static void create_guard(struct http_server *server, unsigned worker)
 {
     const struct settings *settings = server->services->settings;
@@ -305,8 +352,10 @@ static void create_guard(struct http_server *server, unsigned worker)
         .request_body_ms = settings->request_body_ms,
         .keep_alive_ms = settings->keep_alive_ms,
         .connections_max = settings->http_connections_max,
-        .trusted = &server->trusted,
+        .trusted = limiter_trusted(server->services->limiter),
         .on_refused = on_guard_refused,
+        .on_connected = on_guard_connected,
+        .on_disconnected = on_guard_disconnected,
         .context = server,
     };
 
@@ -334,19 +383,16 @@ struct http_server *http_server_create(struct services *services, const struct i
 {
     struct http_server *server = mem_alloc(sizeof(*server));
     uint8_t random[8];
-    char why[128];
 
     server->services = services;
     digest_random(random, sizeof(random));
     digest_hex(random, sizeof(random), server->id_prefix);
-    /* The settings have checked it. */
-    CHECK(networks_parse(services->settings->trusted_proxies, &server->trusted, why, sizeof(why)));
     create_guard(server, inherit->index);
     server->pause = http_pause_create(loop_base(services->loop));
     open_port(server, &server->ports[0], inherit->listen_fd, false);
     if (inherit->proxy_fd >= 0)
         open_port(server, &server->ports[1], inherit->proxy_fd, true);
-    if (inherit->proxy_fd >= 0 && server->trusted.count == 0)
+    if (inherit->proxy_fd >= 0 && limiter_trusted(services->limiter)->count == 0)
         log_warn(
             "http.proxy_trusts_nobody",
             "listen=%s hint=\"every connection there is closed until TRUSTED_PROXIES names the "
@@ -432,7 +478,6 @@ void http_server_destroy(struct http_server **server)
             evhttp_free((*server)->ports[i].http);
     http_guard_set_destroy(&(*server)->guard);
     http_pause_destroy(&(*server)->pause);
-    networks_fini(&(*server)->trusted);
     mem_free(*server);
     *server = NULL;
 }

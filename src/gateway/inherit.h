@@ -8,6 +8,7 @@
 #define BANTER_GATEWAY_INHERIT_H
 
 #include "common/base.h"
+#include "gateway/limiter.h"
 
 #include <sys/types.h>
 
@@ -16,6 +17,7 @@ struct inherit {
     struct assets *assets;        /* read before the fork, so that all workers share the pages */
     struct metrics_slot *metrics; /* shared memory; the worker's own slot */
     struct worker_status *status; /* shared memory, as above */
+    const struct limiter_memory *limits; /* shared by all workers */
     pid_t master;
     unsigned index; /* 0..workers - 1 */
     int listen_fd;  /* the worker's own; it has closed the others */

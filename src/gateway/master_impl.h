@@ -14,6 +14,7 @@
 
 #include "common/metrics.h"
 #include "common/settings.h"
+#include "gateway/limiter.h"
 #include "gateway/listen.h"
 #include "gateway/worker_status.h"
 
@@ -69,6 +70,7 @@ struct master {
     size_t places;
     struct child *children;
     struct metrics_slot *metrics; /* a slot for each place, then the master's own */
+    struct limiter_memory limits; /* for all workers */
     struct worker_status *status;
     struct generation *now;
     struct seat admin;

@@ -9,6 +9,7 @@
 #include "common/metrics.h"
 #include "common/settings.h"
 #include "gateway/http_server.h"
+#include "gateway/limiter.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
 #include "gateway/web_access.h"
@@ -143,6 +144,7 @@ static const char *status_text(int status)
         {405, "Method Not Allowed"},
         {422, "Unprocessable Content"},
         {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
         {500, "Internal Server Error"},
         {503, "Service Unavailable"},
     };
@@ -246,6 +248,43 @@ void request_reply_success(struct request *request, const char *message)
     reply_json(request, 200);
 }
 
+enum err request_take(struct request *request, enum rate_class kind, uint64_t who)
+{
+    if (limiter_take(request->services->limiter, kind, who, &request->wait_ms))
+        return ERR_NONE;
+    request->limited_by = kind;
+    request->is_limited = true;
+    return ERR_RATE_LIMITED;
+}
+
+enum err request_may_open(struct request *request)
+{
+    struct limiter *limiter = request->services->limiter;
+
+    return limiter_may_open(limiter, limiter_address(limiter, &request->origin.client),
+                            request->session.user_id);
+}
+
+/* RFC 9110, 10.2.3; and the fields of draft-ietf-httpapi-ratelimit-headers-10: which policy, q
+ * requests in w seconds, has r of them left, and more in t seconds. */
+static void add_retry(struct request *request)
+{
+    uint64_t seconds = MAX(request->wait_ms + 999, 1000) / 1000;
+    char text[96];
+
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)seconds);
+    request_add_header(request, "Retry-After", text);
+    if (request->is_limited) {
+        const char *name = rate_class_name(request->limited_by);
+        struct rate rate = limiter_rate(request->services->limiter, request->limited_by);
+
+        snprintf(text, sizeof(text), "\"%s\";q=%u;w=%u", name, rate.count, rate.period_s);
+        request_add_header(request, "RateLimit-Policy", text);
+        snprintf(text, sizeof(text), "\"%s\";r=0;t=%llu", name, (unsigned long long)seconds);
+        request_add_header(request, "RateLimit", text);
+    }
+}
+
 void request_reply_error(struct request *request, enum err reason)
 {
     enum err err = err_public(reason);
@@ -265,7 +304,7 @@ void request_reply_error(struct request *request, enum err reason)
     if (status == 401)
         request_add_header(request, "WWW-Authenticate", "Bearer");
     if (status == 503 || status == 429)
-        request_add_header(request, "Retry-After", "1");
+        add_retry(request);
     if (err == ERR_DATABASE_UNAVAILABLE)
         request->services->database_ok = false;
     reply_json(request, status);

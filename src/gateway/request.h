@@ -12,6 +12,7 @@
 #include "common/errors.h"
 #include "common/json.h"
 #include "common/pool.h"
+#include "common/rate.h"
 #include "common/store_users.h"
 #include "common/strbuf.h"
 #include "gateway/origin.h"
@@ -29,6 +30,9 @@ enum route_flags {
     ROUTE_MEMBER =
         8 | ROUTE_AUTH, /* the session's user is a member of the path's room: found with it */
 };
+/* Among the flags: requests are limited, all of them as RATE_REQUEST of their address, and those of
+ * another class by that, too. */
+#define ROUTE_RATE(rate_class) (((unsigned)(rate_class) + 1) << 8)
 
 /*
  * What a path does. start, if set, does everything. Otherwise: prepare (on the loop: check what was
@@ -39,7 +43,7 @@ enum route_flags {
 struct route {
     const char *method;
     const char *path; /* {room_id} stands for a decimal number, {session_id} for hexadecimal */
-    unsigned flags;   /* enum route_flags */
+    unsigned flags;   /* enum route_flags, and a ROUTE_RATE() */
     enum err (*prepare)(struct request *request);
     enum err (*query)(struct request *request, struct db *db);
     void (*finish)(struct request *request);
@@ -84,7 +88,10 @@ struct request {
     struct strbuf out;   /* JSON */
     char *link;          /* a Link header; owned */
     const char *policy;  /* Content-Security-Policy of a page; NULL: it is none; static */
-    void *state;         /* the handler's own; freed with mem_free() */
+    uint64_t wait_ms;    /* before it is repeated; 0: the error's own */
+    enum rate_class limited_by;
+    bool is_limited; /* by that class */
+    void *state;     /* the handler's own; freed with mem_free() */
 };
 
 /* Runs run on a thread of the pool, then done on the loop. A full queue is answered with 503, and
@@ -92,6 +99,21 @@ struct request {
 void request_run(struct request *request, struct pool *pool,
                  void (*run)(struct request *request, struct db *db),
                  void (*done)(struct request *request));
+
+/* Whether the route is limited, and by which class. */
+static inline bool route_rate(const struct route *route, enum rate_class *kind_out)
+{
+    unsigned number = route->flags >> 8;
+
+    *kind_out = (enum rate_class)(number - 1);
+    return number > 0;
+}
+/* Takes a token; ERR_RATE_LIMITED without one, and its reply will say when to come again. On any
+ * thread. */
+enum err request_take(struct request *request, enum rate_class kind, uint64_t who);
+
+/* Whether it may become a socket: ERR_RATE_LIMITED or ERR_OVERLOADED if not. */
+enum err request_may_open(struct request *request);
 
 /* 200 with what is in out. */
 void request_reply(struct request *request);

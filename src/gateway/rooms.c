@@ -575,6 +575,11 @@ struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct room
     return rooms;
 }
 
+void rooms_bound_rings(struct rooms *rooms, size_t total_bytes)
+{
+    rooms->options.ring_total_bytes = total_bytes;
+}
+
 void rooms_set_link(struct rooms *rooms, struct bus_link *link, struct presence_local *presence)
 {
     rooms->link = link;

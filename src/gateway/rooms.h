@@ -71,6 +71,8 @@ struct bus_link;
 struct presence_local;
 
 struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct rooms_options *options);
+/* Another bound on all rings from the end of this turn on. */
+void rooms_bound_rings(struct rooms *rooms, size_t total_bytes);
 /* Set later, since the link's handlers need the rooms; before the first subscriber. */
 void rooms_set_link(struct rooms *rooms, struct bus_link *link, struct presence_local *presence);
 /* No subscribers may be left, and the pool must be gone. */

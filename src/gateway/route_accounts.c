@@ -10,6 +10,8 @@
 #include "common/settings.h"
 #include "common/store_rooms.h"
 #include "gateway/farewell.h"
+#include "gateway/limiter.h"
+#include "gateway/login_delay.h"
 #include "gateway/routes.h"
 
 #include <string.h>
@@ -31,6 +33,7 @@ struct credentials {
     bool right;
     bool renewed; /* hash is to replace the user's */
     char token[TOKEN_TEXT_BYTES + 1];
+    uint64_t delay_key; /* logins: for login_delay.h */
     unsigned overtaken; /* logins: how often the account changed meanwhile */
 };
 
@@ -229,7 +232,11 @@ static void check_password(struct request *request, struct db *db ATTR_UNUSED)
 {
     struct credentials *given = request->state;
 
-    request->err = ERR_NONE;
+    /* Again, since many may have been let through to the queue. */
+    request->wait_ms = limiter_login_begin(request->services->limiter, given->delay_key);
+    request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
+    if (request->err != ERR_NONE)
+        return;
     given->right =
         password_check((const char *)given->password.data,
                        given->known ? given->user.password_hash : NULL, scrypt_cost(request));
@@ -303,6 +310,8 @@ static void on_checked(struct request *request)
         metrics_add(METRIC_LOGINS_REFUSED, 1);
         request->err = ERR_ACCOUNT_DISABLED;
     }
+    if (request->err == ERR_NONE)
+        limiter_login_clear(request->services->limiter, given->delay_key);
     if (request->err != ERR_NONE)
         refuse(request, request->err);
     else
@@ -311,6 +320,15 @@ static void on_checked(struct request *request)
 
 static void on_found(struct request *request)
 {
+    struct limiter *limiter = request->services->limiter;
+    struct credentials *given = request->state;
+
+    given->delay_key = login_delay_key(given->known ? given->user.id : 0, name_of(given),
+                                       limiter_address(limiter, &request->origin.client));
+    if (request->err == ERR_NONE) {
+        request->wait_ms = limiter_login_left(limiter, given->delay_key);
+        request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
+    }
     if (request->err != ERR_NONE)
         refuse(request, request->err);
     else

@@ -16,6 +16,8 @@ struct services {
     struct ws_set *sockets;
     struct sessions *sessions;
     struct auth_waits *auth_waits;
+    struct limiter *limiter;
+    struct chat_holds *holds;
     struct assets *assets;
     struct web_access *web;
     struct list ended_rooms; /* struct chat_room: to be freed at the end of the turn */

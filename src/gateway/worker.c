@@ -15,8 +15,11 @@
 #include "common/settings.h"
 #include "gateway/bus_link.h"
 #include "gateway/chat_client.h"
+#include "gateway/chat_limits.h"
 #include "gateway/drain.h"
 #include "gateway/http_server.h"
+#include "gateway/limiter.h"
+#include "gateway/memory_watch.h"
 #include "gateway/presence_local.h"
 #include "gateway/rooms.h"
 #include "gateway/services.h"
@@ -40,6 +43,7 @@ struct worker {
     struct loop_watch *on_term;
     struct loop_watch *on_int;
     struct drain *drain;
+    struct memory_watch *memory;
     struct loop_timer *probe_timer;
     struct worker_status *status; /* shared with the master */
     pid_t master;
@@ -231,6 +235,7 @@ static void create_chat(struct worker *worker)
     services->rooms = rooms_create(services->loop, services->db, &rooms);
     list_init(&services->ended_rooms);
     loop_on_turn_end(services->loop, chat_client_turn_end, services);
+    services->holds = chat_holds_create(services->loop);
     services->sockets = ws_set_create(services->loop, &sockets);
     services->auth_waits =
         auth_waits_create(services->loop, settings->socket_auth_ms, chat_admission_late);
@@ -254,6 +259,7 @@ static void init(struct worker *worker, const struct inherit *inherit)
     CHECK(services->null_fd >= 0);
     db_library_init();
     services->loop = loop_create();
+    services->limiter = limiter_create(services->settings, inherit->limits);
     create_pools(worker);
     create_chat(worker);
     services->web = web_access_create(services->settings->origins);
@@ -261,6 +267,7 @@ static void init(struct worker *worker, const struct inherit *inherit)
     worker->on_term = loop_signal_create(services->loop, SIGTERM, on_stop_signal, worker);
     worker->on_int = loop_signal_create(services->loop, SIGINT, on_stop_signal, worker);
     worker->drain = drain_create(services, worker->http, worker->presence);
+    worker->memory = memory_watch_create(services, services->settings->worker_memory_bytes);
     worker->probe_timer = loop_timer_create(services->loop, on_probe_timer, worker);
     loop_timer_start_periodic(worker->probe_timer, PROBE_MS);
     on_probe_timer(worker);
@@ -275,6 +282,7 @@ static void fini(struct worker *worker)
     struct services *services = &worker->services;
 
     drain_destroy(&worker->drain);
+    memory_watch_destroy(&worker->memory);
     loop_timer_destroy(&worker->probe_timer);
     loop_watch_destroy(&worker->on_term);
     loop_watch_destroy(&worker->on_int);
@@ -289,11 +297,13 @@ static void fini(struct worker *worker)
         loop_turn(services->loop, 1);
     http_server_destroy(&worker->http);
     web_access_destroy(&services->web);
+    chat_holds_destroy(&services->holds);
     sessions_destroy(&services->sessions);
     rooms_destroy(&services->rooms);
     presence_local_destroy(&worker->presence);
     ws_set_destroy(&services->sockets);
     auth_waits_destroy(&services->auth_waits);
+    limiter_destroy(&services->limiter);
     loop_destroy(&services->loop);
     libevent_global_shutdown();
     db_library_fini();

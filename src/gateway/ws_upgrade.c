@@ -212,6 +212,8 @@ static void start(struct request *request, bool single)
         err = web_access_check_socket(request);
     if (err == ERR_NONE && request->services->draining)
         err = ERR_DRAINING;
+    if (err == ERR_NONE)
+        err = request_may_open(request);
     if (err != ERR_NONE) {
         refuse(request, err);
     } else {

@@ -1,4 +1,4 @@
-// needs: common/settings common/bus_keys common/bus_sock common/bus_monitor common/bus_told common/metrics common/map common/digest common/strbuf common/loop common/log common/clock common/mem common/check common/settings_file common/settings_check common/web_origins common/networks common/bus_security common/db_url
+// needs: common/settings common/bus_keys common/bus_sock common/bus_monitor common/bus_told common/metrics common/map common/digest common/strbuf common/loop common/log common/clock common/mem common/check common/settings_file common/settings_check common/web_origins common/networks common/bus_security common/db_url common/rate
 /* bus_security: which addresses stay on this host. What settings are refused is in the system test
  * of refused starts. */
 #include "common/bus_security.h"

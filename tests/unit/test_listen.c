@@ -1,4 +1,4 @@
-// needs: common/settings common/settings_file common/settings_check common/web_origins common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest common/db_url
+// needs: common/settings common/settings_file common/settings_check common/web_origins common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest common/db_url common/rate
 /* listen: sockets that share an address, which of them get connections, and what of them is
  * believed on the other side of an exec(). */
 #include "gateway/listen.h"

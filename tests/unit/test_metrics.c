@@ -1,4 +1,4 @@
-// needs: common/metrics_text common/metrics_json common/process_stats common/errors common/clock common/strbuf common/mem common/check
+// needs: common/metrics_text common/metrics_json common/process_stats common/errors common/clock common/strbuf common/mem common/check common/rate
 /* metrics: what a scrape shows is well-formed and adds up, over slots and processes. */
 #include "common/metrics_text.h"
 

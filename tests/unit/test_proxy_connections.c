@@ -1,4 +1,4 @@
-// needs: gateway/http_guard_conn gateway/http_pause gateway/client_address gateway/proxy_protocol common/map common/networks common/digest gateway/http_target tests/unit/guarded_server gateway/http_guard gateway/http_guard_reply common/errors common/check common/clock common/mem
+// needs: gateway/http_guard_conn gateway/http_pause gateway/client_address gateway/proxy_protocol common/map common/networks common/digest gateway/http_target tests/unit/guarded_server gateway/http_guard gateway/http_guard_reply common/errors common/check common/clock common/mem gateway/http_guard_deadlines
 /*
  * The PROXY protocol in front of the guard and a real evhttp.
  */

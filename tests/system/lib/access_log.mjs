@@ -29,8 +29,9 @@ export function untilLogged(gateway, event, fits) {
   return poll(`${event} in the log`, () => logged(gateway, event).find(fits));
 }
 
-// from: the local address; headers: an object, or a flat list for repeated ones.
-export function ask(port, path, { from = '127.0.0.1', method = 'GET', headers = {} } = {}) {
+// from: the local address; headers: an object, or a flat list for repeated ones. An upgrade that
+// succeeds is status 101, and its socket is closed.
+export function ask(port, path, { from = '127.0.0.1', method = 'GET', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
     const request = http.request(
       { host: '127.0.0.1', port, path, method, headers, localAddress: from, agent: false, timeout: deadlineMs(20_000) },
@@ -51,8 +52,12 @@ export function ask(port, path, { from = '127.0.0.1', method = 'GET', headers = 
     let localPort;
     request.on('socket', (socket) => socket.once('connect', () => (localPort = socket.localPort)));
     request.on('timeout', () => request.destroy(new Error(`no answer to ${method} ${path}`)));
+    request.on('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve({ status: response.statusCode, headers: response.headers, text: '', localPort });
+    });
     request.on('error', reject);
-    request.end();
+    request.end(body);
   });
 }
 

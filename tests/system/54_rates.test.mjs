@@ -1,0 +1,213 @@
+// How often who may do what: the token buckets of users and addresses, the delay of logins that
+// fail, and what a client that goes on all the same costs.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ask } from './lib/access_log.mjs';
+import { metric } from './lib/bus_keys.mjs';
+import { Api, Socket, assertError, makeRoom } from './lib/client.mjs';
+import { EventStream } from './lib/event_stream.mjs';
+import { MultiSocket } from './lib/multi_socket.mjs';
+import { freePort } from './lib/ports.mjs';
+import { withStack } from './lib/stack.mjs';
+import { delay, poll } from './lib/wait.mjs';
+
+// [setting, its policy's name, a call of it, and what it answers while it may]
+const CLASSES = [
+  ['request', 'request', ({ user }) => user.api.get('/api/chat/rooms'), 200],
+  ['register', 'register', ({ api }) => api.post('/api/register', {}), 422],
+  ['login', 'login', ({ api }) => api.post('/api/login', { username: 'nobody', password: 'wrong one' }), 401],
+  ['send', 'send', ({ user, room }) => user.api.post(`/api/chat/rooms/${room.id}/messages`, { text: 'x' }), 200],
+  ['join', 'join', ({ user, room }) => user.api.post(`/api/chat/rooms/${room.id}/join`), 400],
+  ['history', 'history', ({ user, room }) => user.api.get(`/api/chat/rooms/${room.id}/messages`), 200],
+];
+
+// A scene, and then a gateway with these limits on the same database: what the scene took is free.
+async function withLimits(env, story, { workers = 2 } = {}) {
+  const port = await freePort(2);
+  await withStack({ workers, env: { admin_listen: `127.0.0.1:${port}` } }, async (stack) => {
+    const api = new Api(stack.url);
+    const { owner, room, members } = await makeRoom(api, 1);
+    stack.expectedDead.add(stack.gateways[0]);
+    await stack.gateways[0].end('SIGTERM');
+    await stack.startGateway(0, env);
+    await stack.waitReady();
+    await story({ stack, api, user: owner, other: members[0], room, count: (name) => metric(port, name.replace(/[{}]/g, '\\$&')) });
+  });
+}
+
+describe('rates of requests', () => {
+  for (const [setting, policy, call, status] of CLASSES) {
+    it(`${policy}: 429 says when to come again, for all workers together, and others are served`, () =>
+      withLimits({ [`rate_${setting}`]: '4/20s' }, async (scene) => {
+        for (let i = 0; i < 4; i += 1) assert.equal((await call(scene)).status, status);
+        for (let i = 0; i < 6; i += 1) {
+          const refused = await call(scene);
+          assertError(refused, 429, 'rate_limited');
+          const wait = Number(refused.headers['retry-after']);
+          assert.ok(wait >= 1 && wait <= 5, `Retry-After: ${wait}`);
+          assert.equal(refused.headers['ratelimit-policy'], `"${policy}";q=4;w=20`);
+          assert.equal(refused.headers.ratelimit, `"${policy}";r=0;t=${wait}`);
+        }
+        assert.equal(await scene.count(`rate_limited_total{class="${policy}"}`), 6);
+        assert.equal((await scene.api.get('/health')).status, 200, 'health is never limited');
+        if (['request', 'register', 'login'].includes(setting)) {
+          const other = await ask(scene.stack.port, '/api/chat/rooms', { from: '127.0.0.2' });
+          assert.equal(other.status, 401, 'another address is not limited');
+        } else {
+          const other = { ...scene, user: scene.other };
+          assert.equal((await call(other)).status, status, 'another user is not limited');
+        }
+      }));
+  }
+
+  it('a token comes back with time', () =>
+    withLimits({ rate_history: '2/1s' }, async ({ user }) => {
+      await poll('the bucket to be empty', async () => (await user.api.get('/api/chat/rooms')).status === 429);
+      await poll('a token', async () => (await user.api.get('/api/chat/rooms')).status === 200);
+    }));
+
+  it('an address is that of the client behind a trusted balancer, whose own is not limited', () =>
+    withLimits({ rate_request: '3/60s', trusted_proxies: '127.0.0.1' }, async ({ api }) => {
+      const from = (client) => api.get('/api/chat/rooms', client && { headers: { 'X-Forwarded-For': client } });
+      for (const client of ['192.0.2.1', '2001:db8::1', undefined]) {
+        for (let i = 0; i < 3; i += 1) assert.equal((await from(client)).status, 401);
+      }
+      assert.equal((await from('192.0.2.1')).status, 429);
+      assert.equal((await from('192.0.2.2')).status, 401);
+      assert.equal((await from('2001:db8::ffff:2')).status, 429, 'the same /64');
+      assert.equal((await from('2001:db8:0:1::1')).status, 401);
+      assert.equal((await from()).status, 401, 'the balancer itself');
+    }));
+});
+
+describe('rates of sockets', () => {
+  for (const kind of ['single', 'multi']) {
+    it(`a ${kind}-room socket is told when to come again, and one that goes on is held back`, () =>
+      withLimits({ rate_send: '5/5s' }, async ({ stack, user, room, count }) => {
+        const socket = kind === 'single'
+          ? await Socket.open(stack.url, room.id, user.token)
+          : await MultiSocket.open(stack.url, user.token);
+        if (kind === 'multi') await socket.subscribe(room.id);
+        const send = (id) => socket.send({ type: 'message', room_id: room.id, text: id, client_id: id });
+        for (let i = 0; i < 40; i += 1) send(`c${i}`);
+        const answers = await poll('every answer', () => {
+          const found = socket.frames.filter((frame) => frame.client_id && frame.type !== 'new_message');
+          return found.length === 40 && found;
+        }, { timeoutMs: 60_000 });
+        const acks = answers.filter((frame) => frame.type === 'ack');
+        const errors = answers.filter((frame) => frame.type === 'error');
+        assert.ok(acks.length >= 5, `${acks.length} were taken`);
+        assert.ok(errors.length >= 8, `${errors.length} were refused`);
+        for (const error of errors) {
+          assert.equal(error.code, 'rate_limited');
+          assert.equal(error.temporary, true);
+          assert.ok(error.retry_after_ms >= 1 && error.retry_after_ms <= 1001, JSON.stringify(error));
+        }
+        const history = await user.api.history(room.id);
+        assert.deepEqual(history.map((message) => message.text), acks.map((ack) => ack.client_id),
+          'what was refused is not there, what was acknowledged is');
+        assert.ok((await count('sockets_held_total')) > 0, 'it was held back');
+        // The refusal's own answer: after retry_after_ms the same send is taken.
+        const last = errors.at(-1);
+        await poll('it to be taken', async () => {
+          const from = socket.frames.length;
+          send(last.client_id);
+          const answer = await socket.waitFor((frame) => frame.client_id === last.client_id
+            && frame.type !== 'new_message', 10_000, { from });
+          if (answer.type === 'error') await delay(answer.retry_after_ms);
+          return answer.type === 'ack';
+        }, { timeoutMs: 30_000 });
+        await socket.end();
+      }, { workers: 1 }));
+  }
+
+  it('typing and subscriptions have rates of their own', () =>
+    withLimits({ rate_typing: '1/60s', rate_history: '2/60s' }, async ({ stack, user, room }) => {
+      const socket = await MultiSocket.open(stack.url, user.token);
+      await socket.subscribe(room.id);
+      await socket.unsubscribe(room.id);
+      await socket.subscribe(room.id);
+      await socket.unsubscribe(room.id);
+      const error = await socket.errorOf({ type: 'subscribe', room_id: room.id });
+      assert.equal(error.code, 'rate_limited');
+      assert.equal(error.room_id, room.id);
+      assert.ok(error.retry_after_ms > 0);
+      await socket.end();
+    }));
+});
+
+describe('logins that fail', () => {
+  it('slow down for the account and address, and for nobody else', () =>
+    withLimits({ login_delay_ms: 60_000 }, async ({ stack, api, user, other, count }) => {
+      const wrong = (username) => api.post('/api/login', { username, password: 'not the password' });
+      for (const username of [user.username, 'nobody_at_all']) {
+        for (let i = 0; i < 5; i += 1) assertError(await wrong(username), 401, 'invalid_credentials');
+        const refused = await wrong(username);
+        assertError(refused, 429, 'rate_limited');
+        const wait = Number(refused.headers['retry-after']);
+        assert.ok(wait > 50 && wait <= 60, `Retry-After: ${wait}`);
+        assert.equal(refused.headers['ratelimit-policy'], undefined);
+      }
+      const right = await api.post('/api/login', { username: user.username, password: user.password });
+      assertError(right, 429, 'rate_limited');
+      assert.match(await api.login(other), /^[0-9a-f]{64}$/, 'another account from there');
+      const body = JSON.stringify({ username: user.username, password: user.password });
+      const elsewhere = await ask(stack.port, '/api/login', { from: '127.0.0.2', method: 'POST', body });
+      assert.equal(elsewhere.status, 200, 'the account from another address');
+      assert.equal(await count('logins_delayed_total'), 3);
+    }));
+
+  it('are forgotten when one succeeds, and many at once are no way around', () =>
+    withLimits({ login_delay_ms: 60_000 }, async ({ api, user }) => {
+      const wrong = { username: user.username, password: 'not the password' };
+      for (let round = 0; round < 3; round += 1) {
+        for (let i = 0; i < 4; i += 1) assert.equal((await api.post('/api/login', wrong)).status, 401);
+        await api.login(user);
+      }
+      const answers = await Promise.all(Array.from({ length: 40 }, () => api.post('/api/login', wrong)));
+      assert.equal(answers.filter((answer) => answer.status === 401).length, 5);
+      assert.equal(answers.filter((answer) => answer.status === 429).length, 35);
+    }));
+});
+
+describe('how many at a time', () => {
+  it('sockets of a user: 1013 for one more, 429 for a stream; one that goes makes room', () =>
+    withLimits({ sockets_per_user: 3 }, async ({ stack, user, other, room, count }) => {
+      const sockets = [
+        await Socket.open(stack.url, room.id, user.token),
+        await MultiSocket.open(stack.url, user.token),
+        await Socket.open(stack.url, room.id, user.token),
+      ];
+      await sockets[2].settle();
+      await sockets[0].settle();
+      const more = new Socket(stack.url, room.id, user.token);
+      assert.deepEqual(await more.closed, { code: 1013, reason: 'Too many sockets of this user' });
+      assertError(await user.api.get(`/api/chat/rooms/${room.id}/events`), 429, 'rate_limited');
+      assert.equal(await count('shed_total{reason="sockets_of_user"}'), 2);
+      const others = await Socket.open(stack.url, room.id, other.token);
+      await others.settle();
+      await sockets[0].end();
+      const stream = await poll('room for a stream', async () => {
+        const one = await EventStream.open(stack.url, `/api/chat/rooms/${room.id}/events`, { token: user.token });
+        return one.status === 200 && one;
+      });
+      stream.request.destroy();
+      for (const socket of [...sockets.slice(1), others]) await socket.end();
+    }, { workers: 1 }));
+
+  it('sockets and connections of an address: 429, and another address is served', () =>
+    withLimits({ sockets_per_address: 2, http_connections_per_address: 20 }, async ({ stack, user, room, count }) => {
+      const one = await Socket.open(stack.url, room.id, user.token);
+      const two = await Socket.open(stack.url, room.id, user.token);
+      const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
+        'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
+      const path = `/ws/chat/${room.id}?token=${user.token}`;
+      const refused = await ask(stack.port, path, { headers: upgrade });
+      assert.equal(refused.status, 429);
+      assert.equal((await ask(stack.port, path, { from: '127.0.0.2', headers: upgrade })).status, 101);
+      assert.equal(await count('shed_total{reason="sockets_of_address"}'), 1);
+      await one.end();
+      await two.end();
+      assert.ok(true);
+    }, { workers: 1 }));
+});
