@@ -21,6 +21,7 @@ export const FIGURES = {
     of: (run) => (workers(run, 'cpu_s') / run.deliveries) * 1e6,
   },
   p50_ms: { title: 'p50 ms', unit: 'ms', of: latency('p50') },
+  p90_ms: { title: 'p90 ms', unit: 'ms', of: latency('p90') },
   p99_ms: { title: 'p99 ms', unit: 'ms', of: latency('p99') },
   messages_per_s: {
     title: 'messages/s',
@@ -35,6 +36,7 @@ export const FIGURES = {
   },
   broker_bytes: { title: 'bytes of the broker', unit: 'bytes', of: (run) => run.processes?.broker?.bytes_per_connection ?? NaN },
   kernel_bytes: { title: 'bytes of the kernel, both ends', unit: 'bytes', of: (run) => run.kernel_bytes_per_connection },
+  refused: { title: 'refused', unit: 'connections', of: (run) => run.refused },
   connects_per_s: { title: 'connections/s', unit: 'connections a second', more: true, of: (run) => run.connects_per_s },
   connect_cpu_us: { title: 'CPU µs per connection', unit: 'µs of the server’s CPU time for a connection', of: connectUs },
   connects_per_core: {

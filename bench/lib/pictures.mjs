@@ -100,7 +100,7 @@ export function percentiles({ heading, unit, kinds, rows }) {
   return draw(frame.top + frame.bottom + 26 + rows.length * ROW, {
     title: title(heading, `${unit}, on a logarithmic scale; medians of the runs`),
     grid: { ...frame, top: frame.top + 26 },
-    legend: { left: 16, top: 56, itemGap: 18, textStyle: { color: INK, fontSize: 12 }, data: kinds.map((name, i) => ({ name, icon: symbols[i], itemStyle: { color: INK } })) },
+    legend: { left: 16, top: 56, itemGap: 18, itemWidth: 11, itemHeight: 11, textStyle: { color: INK, fontSize: 12 }, data: kinds.map((name, i) => ({ name, icon: symbols[i], itemStyle: { color: INK } })) },
     xAxis: scale({ type: 'log', min: 10 ** Math.floor(Math.log10(Math.min(...all))), max: 10 ** Math.ceil(Math.log10(Math.max(...all))) }),
     yAxis: names(rows),
     series: [

@@ -63,7 +63,8 @@ const ticks = (pid) => {
   return Number(stat[11]) + Number(stat[12]);
 };
 
-// Until no process of the server has done anything for a third of a second.
+// Until no process of the server has done anything for a third of a second, and what was written
+// before (seeds, the last run) is on the disk, where commits would wait behind it.
 async function idle(server) {
   const used = () => Object.values(server.processes).reduce((sum, pid) => sum + ticks(pid), 0);
   let before = -10;
@@ -77,6 +78,7 @@ async function idle(server) {
     },
     { everyMs: 333, timeoutMs: 20_000 },
   );
+  await run('sync', [], { timeoutMs: 60_000 });
 }
 
 // A flow of messages; what is measured of the database alone comes before it in one repetition and
@@ -85,10 +87,14 @@ async function flow(name, scenario, repetition) {
   return withServer(name, scenario, async (server, cores) => {
     const wanted = scenario.bulk && server.database;
     const results = [];
+    await idle(server);
     if (wanted && repetition % 2 === 0) results.push(await bulk(server, scenario.bulk, cores));
     await idle(server);
     results.push({ server: name, ...(await measure(server, scenario.load, cores)) });
-    if (wanted && repetition % 2 === 1) results.push(await bulk(server, scenario.bulk, cores));
+    if (wanted && repetition % 2 === 1) {
+      await idle(server);
+      results.push(await bulk(server, scenario.bulk, cores));
+    }
     return results;
   });
 }

@@ -72,8 +72,8 @@ test('every promise is about a scenario that has its figure', () => {
         processes: { worker: { cpu_s: 1, connect_cpu_s: 1, bytes_per_connection: 1000 } },
       })),
     ),
-  ).length));
-  assert.equal(text, JSON.stringify(PROMISES.map(() => 1)));
+  ).length > 0));
+  assert.equal(text, JSON.stringify(PROMISES.map(() => true)));
 });
 
 test('pictures are SVG that a page can show', () => {
