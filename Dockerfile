@@ -21,7 +21,7 @@ FROM ${DEBIAN_IMAGE} AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev make pkg-config libevent-dev \
       libzmq3-dev libjansson-dev libmariadb-dev libssl-dev libscrypt-dev libcrypt-dev zlib1g-dev \
-      libutf8proc-dev \
+      libseccomp-dev libutf8proc-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Makefile ./
@@ -33,7 +33,7 @@ FROM ${DEBIAN_IMAGE} AS run
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates curl libevent-2.1-7 \
       libevent-pthreads-2.1-7 libzmq5 libjansson4 libmariadb3 libssl3 libscrypt0 libcrypt1 zlib1g \
-      libutf8proc2 \
+      libseccomp2 libutf8proc2 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --no-create-home banter \
  && install -d -o banter -g banter -m 700 /run/banter /keys/broker /keys/gateway

@@ -34,6 +34,7 @@ look() {
   need libssl-dev library libcrypto
   need zlib1g-dev library zlib
   need libscrypt-dev file /usr/include/libscrypt.h
+  need libseccomp-dev file /usr/include/seccomp.h
   need libcrypt-dev file /usr/include/crypt.h
   need libutf8proc-dev library libutf8proc
   need libcmocka-dev library cmocka

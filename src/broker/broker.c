@@ -12,6 +12,7 @@
 #include "common/db.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/sandbox.h"
 #include "common/schema.h"
 #include "common/store_log.h"
 
@@ -402,8 +403,11 @@ int broker_run(const struct settings *settings, int argc, char **argv)
 {
     struct broker broker = {
         .settings = settings, .source = {settings, argc, argv}, .address_lock = -1};
+    char error[256];
 
     signal(SIGHUP, SIG_IGN); /* until somebody listens: the settings were read just now */
+    if (!sandbox_enter(settings, error, sizeof(error)))
+        fatal("%s", error);
     db_library_init();
     metrics_use(metrics_current, "broker");
     start(&broker);

@@ -137,7 +137,7 @@ static struct span trim(const char *text, size_t len)
 bool web_origin_is_host(struct span origin, const char *host)
 {
     struct web_origin page;
-    struct web_origin own;
+    struct web_origin own = {0};
     struct span rest;
 
     if (host == NULL || !web_origin_parse(origin, &page))

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/sandbox.h"
 #include "gateway/admin_process.h"
 #include "gateway/inherit.h"
 #include "gateway/master_impl.h"
@@ -96,6 +97,8 @@ ATTR_NORETURN static void become_child(struct master *master, const struct gener
     if (!log_set(generation->settings.log_level, generation->settings.log_format, error,
                  sizeof(error)))
         log_error("master.log", "reason=\"%s\"", error); /* the settings have checked it */
+    if (!sandbox_enter(&generation->settings, error, sizeof(error)))
+        fatal("%s", error);
     if (child->is_admin)
         status =
             admin_process_run(&generation->settings, master->metrics, master->places + 1, place);

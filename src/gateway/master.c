@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/sandbox.h"
 #include "common/sd_notify.h"
 #include "gateway/assets.h"
 #include "gateway/master_impl.h"
@@ -136,6 +137,16 @@ static void block_signals(struct master *master)
     sigprocmask(SIG_BLOCK, &master->signals, NULL);
 }
 
+/* The master keeps root, if it was given it, for the ports of later generations. */
+static void shut_out(const struct settings *settings)
+{
+    char error[256];
+
+    sandbox_limit(settings);
+    if (!sandbox_user_known(settings, error, sizeof(error)))
+        fatal("%s", error);
+}
+
 static void init(struct master *master, struct settings *settings, int argc, char **argv)
 {
     *master = (struct master){.argc = argc,
@@ -148,6 +159,7 @@ static void init(struct master *master, struct settings *settings, int argc, cha
                               .began_ms = clock_mono_ms(),
                               .watchdog_ms = sd_notify_watchdog_ms()};
     block_signals(master);
+    shut_out(settings);
     master->now = generation_create(settings);
     upgrade_inherit(master);
     open_sockets(master);

@@ -20,6 +20,7 @@ const OWNERS = [
   { header: /^(mysql|mysqld_error|errmsg|mariadb\/.*)\.h$/, library: 'libmariadb', files: /^common\/db(_\w+)?\./ },
   { header: /^openssl\//, library: 'libcrypto', files: /^common\/digest\./ },
   { header: /^libscrypt\.h$/, library: 'libscrypt', files: /^common\/password\w*\./ },
+  { header: /^seccomp\.h$/, library: 'libseccomp', files: /^common\/sandbox_calls\./ },
   { header: /^zlib\.h$/, library: 'zlib', files: /^gateway\/ws_deflate\./ },
   { header: /^utf8proc\.h$/, library: 'utf8proc', files: /^common\/unicode\./ },
   { header: /^jansson\.h$/, library: 'jansson', files: /^common\/\w*json\w*\./ },

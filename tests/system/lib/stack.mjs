@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Database } from './database.mjs';
-import { BIN_DIR, ROOT, VALGRIND, binary } from './env.mjs';
+import { BIN_DIR, ROOT, SANDBOX, VALGRIND, binary } from './env.mjs';
 import { freePort } from './ports.mjs';
 import { Adopted, Program } from './process.mjs';
 import { childrenOf, holderOfConnection, isAlive, pidsWithEnvironment } from './procfs.mjs';
@@ -53,6 +53,7 @@ const TEST_SETTINGS = {
   BANTER_LOG_LEVEL: 'info',
   BANTER_DRAIN_NOTICE_MS: '0',
   BANTER_DRAIN_MS: '300',
+  BANTER_SANDBOX: SANDBOX,
   ...WITHOUT_RATES,
 };
 

@@ -1,0 +1,32 @@
+/*
+ * sandbox.h: what a process gives up before it talks to anybody, so that a bug in it is worth less.
+ *
+ *   core dumps     none (RLIMIT_CORE): they would hold tokens and texts
+ *   privileges     none can be gained again (prctl(2), PR_SET_NO_NEW_PRIVS)
+ *   root           becomes the user of the settings; without one it stays user 0, which owns its
+ *                  files, but has no capability left (capabilities(7))
+ *   system calls   only those that a server of sockets and threads makes (seccomp(2)); any other
+ *                  fails with ENOSYS: no program is started, no process traced, no file system
+ *                  mounted, no module loaded, no socket but of the Internet and of Unix made
+ *
+ * The gateway's master gives up the first two only: it binds ports and starts its own successor.
+ * Nothing here can be undone, and threads that are made later inherit all of it.
+ */
+#ifndef BANTER_COMMON_SANDBOX_H
+#define BANTER_COMMON_SANDBOX_H
+
+#include "common/settings.h"
+
+/* For a process that others are started by. Looks at CORE_DUMPS. Never fails. */
+void sandbox_limit(const struct settings *settings);
+/* Whether the user of the settings is there to be become; false, and a sentence in error. */
+bool sandbox_user_known(const struct settings *settings, char *error,
+                        size_t error_size) ATTR_MUSTCHECK;
+/*
+ * For a process that serves; before its first thread. Looks at USER, SANDBOX and CORE_DUMPS. False,
+ * and a sentence in error, if the user cannot be become: the process should not serve then. A
+ * kernel without seccomp is a warning in the log.
+ */
+bool sandbox_enter(const struct settings *settings, char *error, size_t error_size) ATTR_MUSTCHECK;
+
+#endif
