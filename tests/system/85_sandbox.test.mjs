@@ -57,7 +57,6 @@ describe('the sandbox', inSandbox, () => {
       const socket = await Socket.open(stack.url, room.id, owner.token);
       socket.send({ text: 'from nobody' });
       assert.equal((await socket.waitFor((frame) => frame.type === 'new_message')).text, 'from nobody');
-      await socket.close();
     } finally {
       await stack.stop();
     }
