@@ -92,7 +92,7 @@ TOOL_PROGRAMS := $(addprefix $(B)/tests/,$(TOOLS))
 FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
-.PHONY: all bin web man run install install-only deb clean help bootstrap
+.PHONY: all bin web man sbom run install install-only deb clean help bootstrap
 .PHONY: test test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
@@ -308,6 +308,10 @@ install-only: bin man
 deb: web ## the Debian package: build/deb/banter_VERSION_ARCH.deb
 	@sh deploy/bootstrap.sh --deb
 	@sh deploy/deb.sh
+
+sbom: bin ## the bill of materials, CycloneDX: build/banter.cdx.json
+	$(if $(Q),@echo "  SBOM  build/banter.cdx.json")
+	$(Q)node deploy/sbom.mjs $(B)/bin > build/banter.cdx.json
 
 clean: ## remove what was built (var/ and its database stay)
 	rm -rf build
