@@ -210,7 +210,7 @@ $(FUZZ_PROGRAMS):
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
 # Measured by make bench and bench-guard only, and built with the tests so that they stay true.
-BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(BENCH_PARTS)
+BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/deflate/cost $(BENCH_PARTS)
 
 unit-programs: $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(SIM_PROGRAM) $(BENCH_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)

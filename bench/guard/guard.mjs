@@ -13,6 +13,7 @@ import { join } from 'node:path';
 const SCENARIOS = {
   delivery_busy: 'one delivery: 64 events of a turn to each of 1,000 members',
   delivery_single: 'one delivery: one event of a turn to each of 1,000 members',
+  delivery_deflated: 'one delivery: 64 events of a turn to each of 1,000 members with permessage-deflate',
   message_up: "a member's message: WebSocket frame, JSON, checks, dedupe key, command",
   event_down: "an event: JSON for clients, bus message",
 };

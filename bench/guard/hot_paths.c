@@ -49,6 +49,7 @@ static struct {
     struct member *members;
     size_t member_count;
     uint64_t head;
+    uint8_t window_bits; /* of every member: permessage-deflate; 0 without */
     char text[TEXT_LEN + 1];
     uint64_t units;
 } bench;
@@ -108,6 +109,7 @@ static void add_member(struct member *member)
     CHECK(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == 0);
     member->peer = pair[1];
     ws_conn_open(&member->conn, bench.sockets, pair[0], NULL, 0);
+    ws_conn_deflate(&member->conn, bench.window_bits);
     ws_conn_resume(&member->conn);
     member->sub.ops = &sub_ops;
     member->sub.user_id = (uint64_t)(member - bench.members) + 1;
@@ -135,7 +137,7 @@ static void set_up(size_t members)
 {
     static const struct bus_link_handlers handlers = {.fill_digests = ignore_digests};
     struct rooms_options rooms = {262144, 67108864, 500};
-    struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX, 0};
+    struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX, 1};
     struct bus_link_options link = {.brokers = "ipc:///tmp/banter-bench-none",
                                     .timeout_ms = 10000,
                                     .retry_ms = 10000,
@@ -231,6 +233,13 @@ static void fan_out(size_t members, size_t events)
         bench.units += members * events;
     }
     strbuf_fini(&batch.messages);
+}
+
+/* The same to members who all agreed on compression: each event is compressed once. */
+static void deflated_fan_out(size_t members, size_t events)
+{
+    bench.window_bits = 15;
+    fan_out(members, events);
 }
 
 /* A message's way up: a masked frame from the socket, JSON, checks, the command on the bus. */
@@ -336,6 +345,8 @@ int main(int argc, char **argv)
         fan_out(1000, 64);
     else if (strcmp(name, "delivery_single") == 0)
         fan_out(1000, 1);
+    else if (strcmp(name, "delivery_deflated") == 0)
+        deflated_fan_out(1000, 64);
     else if (strcmp(name, "message_up") == 0)
         message_up();
     else if (strcmp(name, "event_down") == 0)

@@ -8,6 +8,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/settings.h"
+#include "gateway/http_list.h"
 #include "gateway/http_server.h"
 #include "gateway/limiter.h"
 #include "gateway/query.h"
@@ -190,6 +191,18 @@ static void add_web_headers(struct request *request)
         request_add_header(request, headers[i].name, headers[i].value);
 }
 
+/* RFC 9112, 9.6. evhttp only sees a close that stands alone. */
+static bool asks_to_close(const struct request *request)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request->ev);
+    const struct evkeyval *header = headers->tqh_first;
+
+    for (; header != NULL; header = header->next.tqe_next)
+        if (strcasecmp(header->key, "Connection") == 0 && http_list_has(header->value, "close"))
+            return true;
+    return false;
+}
+
 void request_reply_bytes(struct request *request, int status, const char *content_type,
                          const void *data, size_t len)
 {
@@ -204,7 +217,7 @@ void request_reply_bytes(struct request *request, int status, const char *conten
     request_add_header(request, "X-Request-Id", request->id);
     if (request->link != NULL)
         request_add_header(request, "Link", request->link);
-    if (request->services->draining)
+    if (request->services->draining || asks_to_close(request))
         request_add_header(request, "Connection", "close");
     /* evhttp would send a body to a HEAD and no length with it: so the length is ours. A 204 must
      * not have one (RFC 9110, 8.6). */

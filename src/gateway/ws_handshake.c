@@ -2,10 +2,10 @@
 
 #include "common/check.h"
 #include "common/digest.h"
+#include "gateway/http_list.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* 4.1: 16 bytes in base64 are 22 digits and two padding characters. */
 #define KEY_DIGITS 22
@@ -14,39 +14,6 @@
 #define VERSION    "13"
 
 _Static_assert(WS_ACCEPT_SIZE == DIGEST_BASE64_SIZE(DIGEST_SHA1_SIZE), "one base64 of a SHA-1");
-
-/* The value without the white space around it (RFC 9110, 5.5: it is no part of it). */
-static struct span trim(const char *text, size_t len)
-{
-    while (len > 0 && (text[0] == ' ' || text[0] == '\t')) {
-        text++;
-        len--;
-    }
-    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-        len--;
-    return (struct span){(const uint8_t *)text, len};
-}
-
-static bool span_is_nocase(struct span span, const char *word)
-{
-    return span.len == strlen(word) && strncasecmp((const char *)span.data, word, span.len) == 0;
-}
-
-/* Whether a comma-separated list has the token, in whatever case (RFC 9110, 5.6.1). */
-static bool list_has(const char *list, const char *token)
-{
-    if (list == NULL)
-        return false;
-    for (;;) {
-        size_t len = strcspn(list, ",");
-
-        if (span_is_nocase(trim(list, len), token))
-            return true;
-        if (list[len] == '\0')
-            return false;
-        list += len + 1;
-    }
-}
 
 static bool is_base64_digit(uint8_t c)
 {
@@ -57,7 +24,7 @@ static bool is_base64_digit(uint8_t c)
 /* The last digit's spare bits may be anything: the key is an echo and never decoded. */
 static bool key_valid(const char *key)
 {
-    struct span span = trim(key, strlen(key));
+    struct span span = http_trim(key, strlen(key));
 
     if (span.len != KEY_LEN || memcmp(span.data + KEY_DIGITS, "==", 2) != 0)
         return false;
@@ -85,17 +52,17 @@ enum err ws_handshake_check(const struct ws_handshake *request, const char **rea
     *reason = NULL;
     if (request->method == NULL || strcmp(request->method, "GET") != 0)
         return refuse(ERR_METHOD_NOT_ALLOWED, reason, "A WebSocket handshake is a GET.");
-    if (!list_has(request->upgrade, "websocket"))
+    if (!http_list_has(request->upgrade, "websocket"))
         return refuse(ERR_UPGRADE_REQUIRED, reason, "Upgrade does not name websocket.");
     if (!http_at_least_1_1(request))
         return refuse(ERR_BAD_REQUEST, reason, "A WebSocket handshake needs HTTP/1.1.");
-    if (!list_has(request->connection, "upgrade"))
+    if (!http_list_has(request->connection, "upgrade"))
         return refuse(ERR_BAD_REQUEST, reason, "Connection does not name Upgrade.");
-    if (request->host == NULL || trim(request->host, strlen(request->host)).len == 0)
+    if (request->host == NULL || http_trim(request->host, strlen(request->host)).len == 0)
         return refuse(ERR_BAD_REQUEST, reason, "Host is missing.");
     if (version == NULL)
         return refuse(ERR_BAD_REQUEST, reason, "Sec-WebSocket-Version is missing.");
-    if (!span_is_nocase(trim(version, strlen(version)), VERSION))
+    if (!http_word_is(http_trim(version, strlen(version)), VERSION))
         return refuse(ERR_UPGRADE_REQUIRED, reason, "Only Sec-WebSocket-Version 13 is spoken.");
     if (request->key == NULL)
         return refuse(ERR_BAD_REQUEST, reason, "Sec-WebSocket-Key is missing.");
@@ -108,7 +75,7 @@ void ws_handshake_accept(const char *key, char out[WS_ACCEPT_SIZE])
 {
     uint8_t input[KEY_LEN + sizeof(KEY_GUID) - 1];
     uint8_t sha1[DIGEST_SHA1_SIZE];
-    struct span span = trim(key, strlen(key));
+    struct span span = http_trim(key, strlen(key));
 
     CHECK(span.len == KEY_LEN);
     memcpy(input, span.data, KEY_LEN);

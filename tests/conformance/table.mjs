@@ -5,12 +5,13 @@ import closing from './closing.mjs';
 import deflate from './deflate.mjs';
 import framing from './framing.mjs';
 import { CASES as HANDSHAKES } from './handshake.mjs';
+import { CASES as HTTP, GROUPS as HTTP_GROUPS } from './http.mjs';
 import limits from './limits.mjs';
 import utf8 from './utf8.mjs';
 import { OP } from '../system/lib/raw_websocket.mjs';
 
 const FILE = new URL('../../docs/CONFORMANCE.md', import.meta.url);
-const BEGIN = '<!-- table: cases. make test-conformance makes it from tests/conformance -->\n';
+const BEGIN = (name) => `<!-- table: ${name}. make test-conformance makes it from tests/conformance -->\n`;
 const END = '<!-- table: end -->\n';
 
 const inOrder = (a, b) => parseInt(a.number, 10) - parseInt(b.number, 10) || a.number.localeCompare(b.number);
@@ -37,12 +38,26 @@ function tables() {
   return `\n${all} cases, all passed; in ${permitted} of them the result is one that an RFC permits and does not demand: the last\ncolumn names the permission.\n\n${parts.join('\n')}\n`;
 }
 
-function withTables(page) {
-  const begin = page.indexOf(BEGIN);
+// A byte that is no letter shows as JSON would write it.
+const shown = (words) => words.replace(/[\x00-\x1f\x7f-\xff]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+
+function httpTables() {
+  const result = (one) => one.expect.filter((status, i, all) => status !== all[i - 1]).join(', ') + (one.open === false ? ', closed' : '');
+  const parts = Object.entries(HTTP_GROUPS).map(([group, about]) => {
+    const cases = HTTP.filter((one) => one.group === group).map((one) => ({ ...one, what: shown(one.what) }));
+    return `### ${group} ${about}\n\n${HEAD}${rows(cases, result)}\n`;
+  });
+  return `\n${HTTP.length} cases, all passed, each in one segment and in pieces of seven bytes.\n\n${parts.join('\n')}\n`;
+}
+
+function replaced(page, name, words) {
+  const begin = page.indexOf(BEGIN(name));
   const end = page.indexOf(END, begin);
   if (begin < 0 || end < 0) throw new Error('docs/CONFORMANCE.md has lost the place of its tables');
-  return page.slice(0, begin + BEGIN.length) + tables() + page.slice(end);
+  return page.slice(0, begin + BEGIN(name).length) + words + page.slice(end);
 }
+
+const withTables = (page) => replaced(replaced(page, 'cases', tables()), 'http', httpTables());
 
 export function isCurrent() {
   const page = readFileSync(FILE, 'utf8');

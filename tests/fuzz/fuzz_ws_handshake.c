@@ -1,4 +1,4 @@
-// needs: common/check common/digest common/mem
+// needs: gateway/http_list common/check common/digest common/mem
 /*
  * ws_handshake: lines of the input are the header values in the order of struct ws_handshake, an
  * empty line is an absent one. Whatever is accepted must have what RFC 6455, 4.2.1 requires, and a

@@ -1,4 +1,4 @@
-// needs: common/check common/digest
+// needs: gateway/http_list common/check common/digest
 /* ws_handshake: each requirement of RFC 6455, section 4.2.1, broken in turn. */
 #include "gateway/ws_handshake.h"
 
