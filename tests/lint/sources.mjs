@@ -137,10 +137,23 @@ for (const file of [...sources('src'), ...sources('tests'), ...sources('bench')]
   if (/\b(TODO|FIXME|XXX)\b/.test(raw)) fault(file, 1, 'an open end in a comment: write an issue instead');
 }
 
+const LOCKS = ['web', 'clients/js', 'tests/system', 'tests/kubernetes', 'bench'].map((folder) => `${folder}/package-lock.json`);
+
 // A lock file that names a registry ties every user to it.
-for (const lock of ['web/package-lock.json', 'tests/system/package-lock.json', 'bench/package-lock.json'])
+for (const lock of LOCKS)
   if (existsSync(lock) && readFileSync(lock, 'utf8').includes('"resolved"'))
     fault(lock, 1, 'names a registry; .npmrc has omit-lockfile-registry-resolved=true');
+
+// A threat whose test is gone is a threat without a test. A name without folder is one of tests/system.
+const SECURITY = 'docs/SECURITY.md';
+const security = readFileSync(SECURITY, 'utf8');
+for (const match of security.matchAll(/`(tests\/)?((?:[a-z]+\/)?)([\d\w]+)\*?`/g)) {
+  const [, tests, folder, name] = match;
+  if (!tests && !/^\d\d_/.test(name)) continue;
+  const at = tests ? path.join('tests', folder) : 'tests/system';
+  if (!existsSync(at) || !readdirSync(at).some((file) => file.startsWith(name)))
+    fault(SECURITY, lineOf(security, match.index), `there is no test ${path.join(at, name)}`);
+}
 
 for (const line of faults) console.log(line);
 process.exit(faults.length === 0 ? 0 : 1);

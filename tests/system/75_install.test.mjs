@@ -58,6 +58,16 @@ describe('make install', () => {
     );
   });
 
+  it('has no file that runs as its owner, and none that everybody may write', () => {
+    const files = fs.readdirSync(target, { recursive: true, withFileTypes: true });
+    assert.ok(files.length > 50);
+    for (const file of files) {
+      const { mode } = fs.lstatSync(path.join(file.parentPath ?? file.path, file.name));
+      assert.equal(mode & 0o6000, 0, file.name);
+      assert.ok(file.isSymbolicLink() || (mode & 0o002) === 0, file.name);
+    }
+  });
+
   it('leaves a configuration that is there', () => {
     fs.appendFileSync(at('etc/banter/gateway.conf'), '# mine\n');
     assert.match(install(target), /gateway\.conf is there already/);
