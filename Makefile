@@ -93,7 +93,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web man sbom run install install-only deb clean help bootstrap
-.PHONY: test test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-flood test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -364,6 +364,9 @@ test-deb: ## the Debian package, installed, run and purged in a Debian of its ow
 KILL_SECONDS ?= 600
 test-kill: all $(TEST_PACKAGES) ## kill, stop and cut everything for KILL_SECONDS=600; KILL_SEED= repeats a run
 	@BANTER_BIN_DIR=$(B)/bin KILL_SECONDS=$(KILL_SECONDS) node tests/kill/kill.mjs
+
+test-flood: all $(TEST_PACKAGES) ## floods against one worker while an ordinary client goes on; FLOOD_SECONDS=12 each
+	@BANTER_BIN_DIR=$(B)/bin node tests/flood/flood.mjs
 
 test-stack: ## the compose stack for real: build, use, kill, scale, update, stop; STACK=netns without containers
 	@sh deploy/bootstrap.sh --test

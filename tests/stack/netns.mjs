@@ -3,7 +3,7 @@
 // make built. HAProxy's and nginx's files are the shipped ones, but for the places of their sockets.
 import fs from 'node:fs';
 import path from 'node:path';
-import { BIN_DIR, ROOT, binary } from '../system/lib/env.mjs';
+import { BIN_DIR, ROOT, WITHOUT_RATES, binary } from '../system/lib/env.mjs';
 import { Program } from '../system/lib/process.mjs';
 import { delay, poll } from '../system/lib/wait.mjs';
 import { servers, sumOf } from './balancer.mjs';
@@ -162,6 +162,7 @@ export class NetnsStack {
       BANTER_BROKERS: 'tcp://broker:7000',
       BANTER_ASSETS_DIR: path.join(ROOT, 'build/assets'),
       BANTER_ACCESS_LOG: '1',
+      ...WITHOUT_RATES,
       BANTER_TRUSTED_PROXIES: `${NETWORK}.0/24`,
       BANTER_BUS_KEY: path.join(this.dir, 'keys/gateway.key'),
       BANTER_BUS_BROKER_KEY_FILE: path.join(this.dir, 'keys/broker.pub'),

@@ -2,7 +2,7 @@
 // fail, and what a client that goes on all the same costs.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ask } from './lib/access_log.mjs';
+import { ask, openFrom } from './lib/access_log.mjs';
 import { metric } from './lib/bus_keys.mjs';
 import { Api, Socket, assertError, makeRoom } from './lib/client.mjs';
 import { EventStream } from './lib/event_stream.mjs';
@@ -22,7 +22,7 @@ const CLASSES = [
 ];
 
 // A scene, and then a gateway with these limits on the same database: what the scene took is free.
-async function withLimits(env, story, { workers = 2 } = {}) {
+async function withLimits(env, story, { workers = 2, ready = true } = {}) {
   const port = await freePort(2);
   await withStack({ workers, env: { admin_listen: `127.0.0.1:${port}` } }, async (stack) => {
     const api = new Api(stack.url);
@@ -30,7 +30,8 @@ async function withLimits(env, story, { workers = 2 } = {}) {
     stack.expectedDead.add(stack.gateways[0]);
     await stack.gateways[0].end('SIGTERM');
     await stack.startGateway(0, env);
-    await stack.waitReady();
+    if (ready) await stack.waitReady();
+    else await poll('it to be full', async () => (await ask(stack.port, '/health').catch(() => ({}))).status === 503);
     await story({ stack, api, user: owner, other: members[0], room, count: (name) => metric(port, name.replace(/[{}]/g, '\\$&')) });
   });
 }
@@ -83,20 +84,20 @@ describe('rates of requests', () => {
 describe('rates of sockets', () => {
   for (const kind of ['single', 'multi']) {
     it(`a ${kind}-room socket is told when to come again, and one that goes on is held back`, () =>
-      withLimits({ rate_send: '5/5s' }, async ({ stack, user, room, count }) => {
+      withLimits({ rate_send: '10/2s' }, async ({ stack, user, room, count }) => {
         const socket = kind === 'single'
           ? await Socket.open(stack.url, room.id, user.token)
           : await MultiSocket.open(stack.url, user.token);
         if (kind === 'multi') await socket.subscribe(room.id);
         const send = (id) => socket.send({ type: 'message', room_id: room.id, text: id, client_id: id });
-        for (let i = 0; i < 40; i += 1) send(`c${i}`);
+        for (let i = 0; i < 60; i += 1) send(`c${i}`);
         const answers = await poll('every answer', () => {
           const found = socket.frames.filter((frame) => frame.client_id && frame.type !== 'new_message');
-          return found.length === 40 && found;
+          return found.length === 60 && found;
         }, { timeoutMs: 60_000 });
         const acks = answers.filter((frame) => frame.type === 'ack');
         const errors = answers.filter((frame) => frame.type === 'error');
-        assert.ok(acks.length >= 5, `${acks.length} were taken`);
+        assert.ok(acks.length >= 10, `${acks.length} were taken`);
         assert.ok(errors.length >= 8, `${errors.length} were refused`);
         for (const error of errors) {
           assert.equal(error.code, 'rate_limited');
@@ -124,14 +125,19 @@ describe('rates of sockets', () => {
   it('typing and subscriptions have rates of their own', () =>
     withLimits({ rate_typing: '1/60s', rate_history: '2/60s' }, async ({ stack, user, room }) => {
       const socket = await MultiSocket.open(stack.url, user.token);
+      const refused = async (type) => {
+        const error = await socket.errorOf({ type, room_id: room.id });
+        assert.equal(error.code, 'rate_limited');
+        assert.equal(error.room_id, room.id);
+        assert.ok(error.retry_after_ms > 0);
+      };
       await socket.subscribe(room.id);
+      socket.send({ type: 'typing', room_id: room.id });
       await socket.unsubscribe(room.id);
-      await socket.subscribe(room.id);
+      await socket.subscribe(room.id); // a new one forgets when the last note was
+      await refused('typing');
       await socket.unsubscribe(room.id);
-      const error = await socket.errorOf({ type: 'subscribe', room_id: room.id });
-      assert.equal(error.code, 'rate_limited');
-      assert.equal(error.room_id, room.id);
-      assert.ok(error.retry_after_ms > 0);
+      await refused('subscribe');
       await socket.end();
     }));
 });
@@ -195,8 +201,31 @@ describe('how many at a time', () => {
       for (const socket of [...sockets.slice(1), others]) await socket.end();
     }, { workers: 1 }));
 
-  it('sockets and connections of an address: 429, and another address is served', () =>
-    withLimits({ sockets_per_address: 2, http_connections_per_address: 20 }, async ({ stack, user, room, count }) => {
+  it('connections of an address: 429 before a byte is read, and another address is served', () =>
+    withLimits({ http_connections_per_address: 20 }, async ({ stack, api, count }) => {
+      const open = await Promise.all(Array.from({ length: 20 }, () => openFrom('127.0.0.3', stack.port)));
+      const more = await openFrom('127.0.0.3', stack.port);
+      const answer = await more.readResponse();
+      assert.equal(answer.status, 429);
+      assert.equal(answer.headers['retry-after'], '1');
+      assert.equal(JSON.parse(answer.body.toString()).code, 'rate_limited');
+      assert.equal((await api.get('/health')).status, 200);
+      assert.equal(await count('shed_total{reason="connections_of_address"}'), 1);
+      for (const connection of [...open, more]) connection.destroy();
+      await poll('room for one', async () => (await ask(stack.port, '/health', { from: '127.0.0.3' })).status === 200);
+    }, { workers: 1 }));
+
+  it('a worker that has its memory takes nobody, and serves who is there', () =>
+    withLimits({ worker_memory_bytes: 1 }, async ({ stack, count }) => {
+      assert.equal(await count('workers_full'), 1);
+      const refused = await ask(stack.port, '/health');
+      assert.equal(refused.status, 503);
+      assert.equal(JSON.parse(refused.text).code, 'overloaded');
+      assert.ok((await count('shed_total{reason="memory"}')) > 0);
+    }, { workers: 1, ready: false }));
+
+  it('sockets of an address: 429, and another address is served', () =>
+    withLimits({ sockets_per_address: 2 }, async ({ stack, user, room, count }) => {
       const one = await Socket.open(stack.url, room.id, user.token);
       const two = await Socket.open(stack.url, room.id, user.token);
       const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
@@ -208,6 +237,5 @@ describe('how many at a time', () => {
       assert.equal(await count('shed_total{reason="sockets_of_address"}'), 1);
       await one.end();
       await two.end();
-      assert.ok(true);
     }, { workers: 1 }));
 });

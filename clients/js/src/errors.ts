@@ -26,7 +26,7 @@ export class BanterError extends Error {
 export class ApiError extends BanterError {
   /** The field of the body that did not fit (`validation_failed`), if the server named one. */
   readonly field: string | null
-  /** What `Retry-After` asked for; null if it did not. */
+  /** What `Retry-After`, or `retry_after_ms` of an error frame, asked for; null if neither did. */
   readonly retryAfterMs: number | null
 
   constructor(

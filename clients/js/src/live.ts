@@ -1,7 +1,7 @@
 import { backoffMs } from './backoff.js'
 import { Timer } from './clock.js'
 import { CONNECTION_LOST, LOG_RESTORED, roomEndOf, whatNow, type Bye } from './closing.js'
-import { BanterError } from './errors.js'
+import { ApiError, type BanterError } from './errors.js'
 import { RoomFeed, type FeedOutlet } from './feed.js'
 import { eventOf, numberOf, textOf, type Fields, type Frame } from './frames.js'
 import { Network } from './network.js'
@@ -471,7 +471,7 @@ export class Live {
     const message = textOf(frame.message)
     const temporary = frame.temporary === true
     if (typeof frame.client_id === 'string') {
-      const error = new BanterError(code, message, { temporary })
+      const error = new ApiError(code, message, { temporary, retryAfterMs: numberOf(frame.retry_after_ms) })
       return this.outlet.onSendError(roomId, frame.client_id, error)
     }
     const feed = this.feeds.get(roomId)

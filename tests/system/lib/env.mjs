@@ -26,3 +26,19 @@ export function binary(name) {
   if (!fs.existsSync(file)) throw new Error(`${file} is not there: run make first`);
   return file;
 }
+
+// Tests come from one address and do more in a second than people in a minute; what limits do has
+// tests of its own.
+export const WITHOUT_RATES = {
+  BANTER_RATE_REQUEST: '0',
+  BANTER_RATE_REGISTER: '0',
+  BANTER_RATE_LOGIN: '0',
+  BANTER_RATE_SEND: '0',
+  BANTER_RATE_JOIN: '0',
+  BANTER_RATE_HISTORY: '0',
+  BANTER_RATE_TYPING: '0',
+  BANTER_LOGIN_DELAY_MS: '0',
+  BANTER_HTTP_CONNECTIONS_PER_ADDRESS: '0',
+  BANTER_SOCKETS_PER_ADDRESS: '0',
+  BANTER_SOCKETS_PER_USER: '0',
+};

@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Database } from './database.mjs';
-import { BIN_DIR, ROOT, SANDBOX, VALGRIND, binary } from './env.mjs';
+import { BIN_DIR, ROOT, SANDBOX, VALGRIND, WITHOUT_RATES, binary } from './env.mjs';
 import { freePort } from './ports.mjs';
 import { Adopted, Program } from './process.mjs';
 import { childrenOf, holderOfConnection, isAlive, pidsWithEnvironment } from './procfs.mjs';
@@ -27,22 +27,6 @@ const SANITIZERS = {
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:exitcode=99',
   TSAN_OPTIONS: 'exitcode=99:ignore_noninstrumented_modules=1',
   LSAN_OPTIONS: 'exitcode=99',
-};
-
-// Tests come from one address and do more in a second than people in a minute; what limits do has
-// tests of its own.
-export const WITHOUT_RATES = {
-  BANTER_RATE_REQUEST: '0',
-  BANTER_RATE_REGISTER: '0',
-  BANTER_RATE_LOGIN: '0',
-  BANTER_RATE_SEND: '0',
-  BANTER_RATE_JOIN: '0',
-  BANTER_RATE_HISTORY: '0',
-  BANTER_RATE_TYPING: '0',
-  BANTER_LOGIN_DELAY_MS: '0',
-  BANTER_HTTP_CONNECTIONS_PER_ADDRESS: '0',
-  BANTER_SOCKETS_PER_ADDRESS: '0',
-  BANTER_SOCKETS_PER_USER: '0',
 };
 
 // What tests want otherwise than operators: cheap passwords, quick repeats, a short drain without

@@ -84,6 +84,19 @@ describe('a send', () => {
     client.close();
   });
 
+  it('that was too much at once waits as long as the server says, and nothing overtakes it', async () => {
+    const { client, clock, room } = await live();
+    room.send('x', { clientId: 'a' }).catch(() => {});
+    assert.deepEqual(sentIds(), ['a']);
+    FakeSocket.last.say({ ...temporary('a', 'rate_limited'), retry_after_ms: 3_000 });
+    room.send('y', { clientId: 'b' }).catch(() => {});
+    await clock.pass(3_000);
+    assert.deepEqual(sentIds(), []);
+    await clock.pass(250);
+    assert.deepEqual(sentIds(), ['a', 'b']);
+    client.close();
+  });
+
   it('is repeated when its answer does not come, though the connection lives', async () => {
     const { client, clock, room } = await live();
     room.send('x', { clientId: 'a' }).catch(() => {});
