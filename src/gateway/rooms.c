@@ -9,6 +9,7 @@
 #include "gateway/bus_link.h"
 #include "gateway/delivery_count.h"
 #include "gateway/log_reader.h"
+#include "gateway/notes.h"
 #include "gateway/presence_local.h"
 
 #define RETRY_MS        200
@@ -17,7 +18,6 @@
 #define EMPTY_READS_MAX 150
 #define ASK_MS          500
 #define ASK_ROUND_MS    60000
-#define EPHEMERAL_MAX   1024
 
 struct room {
     uint64_t id;
@@ -29,8 +29,7 @@ struct room {
     struct list_node ask_node;  /* all rooms, the one whose head was asked longest ago first */
     struct list_node ring_node; /* rooms with a ring, the one that changed last at the end */
     struct list reads;          /* struct page_read: under way */
-    struct frame **ephemeral;   /* of this turn */
-    uint32_t ephemeral_count;
+    struct notes notes;
 };
 
 /* A page that is being read for some subscribers of a room. */
@@ -55,6 +54,7 @@ struct rooms {
     struct list waiting; /* rooms whose head was not heard yet, by ask_node */
     struct loop_timer *ask_timer;
     struct loop_timer *retry;
+    struct notes_pace *pace;
     bool retry_armed;
     bool reads_fail;        /* the last page could not be read: the database is away */
     struct list retry_subs; /* subscriptions, by read_node: their page could not be read */
@@ -352,27 +352,34 @@ static void pump(struct rooms *rooms, struct subscription *sub)
     }
 }
 
-static void deliver_ephemeral(struct rooms *rooms, struct room *room)
+static void deliver_note(struct rooms *rooms, struct room *room, struct frame *note)
 {
-    for (uint32_t i = 0; i < room->ephemeral_count; i++) {
-        uint8_t kind = room->ephemeral[i]->ephemeral_kind;
+    for (uint32_t i = 0; i < room->member_count; i++) {
+        struct subscription *sub = room->members[i];
 
-        for (uint32_t m = 0; m < room->member_count; m++) {
-            struct subscription *sub = room->members[m];
-
-            if (!sub->started || sub->ended || (!sub->all_kinds && kind != EPHEMERAL_PRESENCE))
-                continue;
-            /* Losing one is harmless: it is the first thing that a slow reader does without. */
-            if (sub->lagging || sub->ops->full(sub, true))
-                rooms->count.shed++;
-            else
-                sub->ops->deliver(sub, room->ephemeral[i]);
-        }
-        frame_unref(room->ephemeral[i]);
+        if (!sub->started || sub->ended ||
+            (!sub->all_kinds && note->ephemeral_kind != EPHEMERAL_PRESENCE))
+            continue;
+        /* Losing one is harmless: it is the first thing that a slow reader does without. */
+        if (sub->lagging || sub->ops->full(sub, true))
+            rooms->count.shed++;
+        else
+            sub->ops->deliver(sub, note);
     }
-    mem_free(room->ephemeral);
-    room->ephemeral = NULL;
-    room->ephemeral_count = 0;
+}
+
+static void deliver_notes(struct rooms *rooms, struct room *room)
+{
+    if (!notes_may_leave(rooms->pace, &room->notes))
+        return;
+    for (uint32_t i = 0; i < room->notes.count; i++)
+        deliver_note(rooms, room, room->notes.frames[i]);
+    notes_clear(&room->notes);
+}
+
+static void on_notes_due(void *context, struct notes *notes)
+{
+    mark_dirty(context, CONTAINER_OF(notes, struct room, notes));
 }
 
 static void trim_ring(struct rooms *rooms, struct room *room, size_t max_bytes)
@@ -396,7 +403,7 @@ static void on_turn_end(void *context)
         for (uint32_t i = 0; i < room->member_count; i++)
             pump(rooms, room->members[i]);
         room_log_turn_end(&room->log);
-        deliver_ephemeral(rooms, room);
+        deliver_notes(rooms, room);
         trim_ring(rooms, room, rooms->options.ring_room_bytes);
     }
     delivery_count_flush(&rooms->count);
@@ -459,20 +466,13 @@ void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
 void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemeral)
 {
     struct room *room = map_find_u64(rooms->by_id, ephemeral->room_id);
-    struct frame *frame;
 
     if (room == NULL)
         return;
-    if (room->ephemeral_count >= EPHEMERAL_MAX) {
+    if (notes_add(&room->notes, ephemeral))
+        mark_dirty(rooms, room);
+    else
         rooms->count.shed++;
-        return;
-    }
-    room->ephemeral =
-        mem_realloc(room->ephemeral, (room->ephemeral_count + 1) * sizeof(*room->ephemeral));
-    frame = frame_create(WS_OP_TEXT, ephemeral->json.data, ephemeral->json.len);
-    frame->ephemeral_kind = (uint8_t)ephemeral->kind;
-    room->ephemeral[room->ephemeral_count++] = frame;
-    mark_dirty(rooms, room);
 }
 
 /* ---- subscribing ---- */
@@ -503,7 +503,7 @@ static void drop_room(struct rooms *rooms, struct room *room)
     metrics_set(METRIC_ROOMS_HOSTED, map_count(rooms->by_id));
     while ((node = list_pop_front(&room->reads)) != NULL)
         LIST_ITEM(node, struct page_read, node)->room = NULL;
-    deliver_ephemeral(rooms, room);
+    notes_clear(&room->notes);
     trim_ring(rooms, room, 0);
     list_remove(&room->dirty_node);
     list_remove(&room->ask_node);
@@ -571,6 +571,7 @@ struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct room
     rooms->ask_timer = loop_timer_create(loop, on_ask_timer, rooms);
     loop_timer_start_periodic(rooms->ask_timer, ASK_MS);
     rooms->retry = loop_timer_create(loop, on_retry, rooms);
+    rooms->pace = notes_pace_create(loop, on_notes_due, rooms);
     loop_on_turn_end(loop, on_turn_end, rooms);
     return rooms;
 }
@@ -593,6 +594,7 @@ void rooms_destroy(struct rooms **rooms)
     CHECK(map_count((*rooms)->by_id) == 0);
     loop_timer_destroy(&(*rooms)->ask_timer);
     loop_timer_destroy(&(*rooms)->retry);
+    notes_pace_destroy(&(*rooms)->pace);
     delivery_count_fini(&(*rooms)->count);
     map_destroy(&(*rooms)->by_id);
     mem_free(*rooms);
