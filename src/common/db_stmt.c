@@ -216,7 +216,7 @@ static enum err run(struct db *db, const char *sql, const struct db_value *value
     if (err != ERR_NONE)
         return err;
     CHECK(count <= DB_VALUES_MAX && count == mysql_stmt_param_count(statement->handle));
-    memset(params, 0, sizeof(params));
+    memset(params, 0, count * sizeof(*params));
     for (size_t i = 0; i < count; i++) {
         switch (values[i].type) {
         case DB_NULL:

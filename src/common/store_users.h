@@ -52,9 +52,10 @@ enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA25
  */
 #define STORE_SESSION_COLUMNS      "s.user_id, s.expires_at_us, u.username"
 #define STORE_SESSION_COLUMN_COUNT 3
-#define STORE_SESSION_LIVE                                                                         \
-    "s.token_hash = ? AND s.expires_at_us > ? AND u.deleted_at_us IS NULL "                        \
-    "AND u.disabled_at_us IS NULL"
+#define STORE_SESSION_LIVE         "s.token_hash = ? AND " STORE_SESSION_LIVE_AT
+/* The same but for the token; one placeholder: now. */
+#define STORE_SESSION_LIVE_AT                                                                      \
+    "s.expires_at_us > ? AND u.deleted_at_us IS NULL AND u.disabled_at_us IS NULL"
 void store_session_read(struct db *db, struct store_session *session_out);
 /* ERR_NONE also when there is none. */
 enum err store_session_delete(struct db *db,

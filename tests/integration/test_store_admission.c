@@ -144,6 +144,76 @@ static void test_a_long_log_costs_nothing(void **state)
     assert_true(rows_walked(*state) - before < 100);
 }
 
+/* ---- many at once ---- */
+
+#define MANY STORE_ADMISSIONS_MAX
+
+static const uint8_t nobodys_token[DIGEST_SHA256_SIZE] = {3};
+
+/* Any question: of a token or a user, of a room that there is or is not, or of none. */
+static struct store_admission any_question(unsigned *seed)
+{
+    static const uint8_t *const tokens[] = {NULL, annas, berts, nobodys_token};
+    static const uint64_t rooms[] = {ROOM, REMOVED, EMPTY_ROOM, 12345, 0};
+    struct store_admission asked = {.token_hash = tokens[rand_r(seed) % 4],
+                                    .room_id = rooms[rand_r(seed) % 5]};
+
+    asked.wants_room = asked.token_hash == NULL || rand_r(seed) % 4 > 0;
+    if (asked.token_hash == NULL)
+        asked.user_id = rand_r(seed) % 2 == 0 ? ANNA : BERT;
+    return asked;
+}
+
+/* A batch says of each what it is told alone. */
+static void test_many_are_as_one(void **state)
+{
+    struct store_admission many[MANY], alone;
+    struct store_admission *asked[MANY], *one = &alone;
+    unsigned seed = 3;
+
+    for (size_t round = 0; round < 200; round++) {
+        size_t count = 1 + (size_t)rand_r(&seed) % MANY;
+
+        for (size_t i = 0; i < count; i++) {
+            many[i] = any_question(&seed);
+            asked[i] = &many[i];
+        }
+        store_admit(*state, asked, count);
+        for (size_t i = 0; i < count; i++) {
+            alone = (struct store_admission){.token_hash = many[i].token_hash,
+                                             .user_id = many[i].user_id,
+                                             .wants_room = many[i].wants_room,
+                                             .room_id = many[i].room_id};
+            store_admit(*state, &one, 1);
+            assert_int_equal(many[i].err, alone.err);
+            if (alone.err == ERR_NONE)
+                assert_true(many[i].head == alone.head);
+            if (alone.err == ERR_NONE && alone.token_hash != NULL) {
+                assert_true(many[i].session.user_id == alone.session.user_id);
+                assert_true(many[i].session.expires_at_us == alone.session.expires_at_us);
+                assert_string_equal(many[i].session.username, alone.session.username);
+            }
+        }
+    }
+}
+
+static void test_many_in_a_long_log_cost_a_row_each(void **state)
+{
+    struct store_admission many[MANY];
+    struct store_admission *asked[MANY];
+    uint64_t before = rows_walked(*state);
+
+    for (size_t i = 0; i < MANY; i++) {
+        many[i] = (struct store_admission){
+            .token_hash = i % 2 == 0 ? annas : berts, .wants_room = true, .room_id = ROOM};
+        asked[i] = &many[i];
+    }
+    store_admit(*state, asked, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(many[i].err, i % 2 == 0 ? ERR_NONE : ERR_NOT_A_MEMBER);
+    assert_true(rows_walked(*state) - before < 200);
+}
+
 static void test_after_the_session(void **state)
 {
     struct store_session session;
@@ -208,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_an_empty_log),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_a_long_log_costs_nothing),
+        cmocka_unit_test(test_many_are_as_one),
+        cmocka_unit_test(test_many_in_a_long_log_cost_a_row_each),
         cmocka_unit_test(test_after_the_session),
         cmocka_unit_test(test_a_login_that_was_overtaken),
         cmocka_unit_test(test_a_login_in_the_middle_of_a_change),
