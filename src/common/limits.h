@@ -45,6 +45,9 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 #define ROOMS_PER_SOCKET_MAX 500
 /* Subscriptions of one socket that may be checked at a time: the pool is everybody's. */
 #define ADMISSIONS_PER_SOCKET_MAX 8
+/* Handshakes and subscriptions of a worker that wait to be checked: they are some 600 bytes each,
+ * and a database answers thousands a second. */
+#define ADMISSIONS_WAITING_MAX 16384
 /* Sends of one socket that were not answered: more than any window needs, and few enough that one
  * client cannot fill the link. */
 #define SENDS_IN_FLIGHT_PER_SOCKET_MAX 256

@@ -12,18 +12,17 @@
 
 #include "common/store_users.h"
 
-/* ERR_NO_ROW for a session that store_session_find() would not find, ERR_ROOM_NOT_FOUND,
- * ERR_NOT_A_MEMBER; *session_out is filled for the latter two as well. */
 /* A live session whose user is a member of the room, in one statement: ERR_NO_ROW without such a
  * session (as store_session_find()), else ERR_ROOM_NOT_FOUND or ERR_NOT_A_MEMBER; *session_out is
  * filled with both. */
 enum err store_session_check_member(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                                     uint64_t room_id,
                                     struct store_session *session_out) ATTR_MUSTCHECK;
+/* The same, and the head. */
 enum err store_admit_session(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
                              uint64_t room_id, struct store_session *session_out,
                              uint64_t *head_out) ATTR_MUSTCHECK;
-/* The same for a user whose session is known. */
+/* For a user whose session is known. */
 enum err store_admit_user(struct db *db, uint64_t user_id, uint64_t room_id,
                           uint64_t *head_out) ATTR_MUSTCHECK;
 

@@ -3,6 +3,9 @@
 #include "common/check.h"
 #include "common/mem.h"
 #include "common/store_log.h"
+#include "common/store_tickets.h"
+
+#include <string.h>
 
 /* Batches under way: one is answered while the other asks; the rest of the pool is for others. */
 #define ADMISSIONS_BATCHES 2
@@ -22,8 +25,6 @@ struct batch {
     size_t count;
 };
 
-static void go(struct admissions *admissions);
-
 /* Who asks for no room is told the epoch. */
 static void add_epoch(struct batch *batch, struct db *db)
 {
@@ -42,28 +43,40 @@ static void add_epoch(struct batch *batch, struct db *db)
     }
 }
 
+/* Whose session it is: a ticket is worth one look. */
+static enum err find_token(struct admission *admission, struct db *db)
+{
+    uint8_t token_hash[DIGEST_SHA256_SIZE];
+    enum err err;
+
+    if (admission->by == ADMISSION_BY_USER)
+        return ERR_NONE;
+    admission->ask.token_hash = admission->hash;
+    if (admission->by == ADMISSION_BY_TOKEN)
+        return ERR_NONE;
+    err = store_ticket_use(db, admission->hash, token_hash);
+    if (err == ERR_NONE)
+        memcpy(admission->hash, token_hash, sizeof(token_hash));
+    return err;
+}
+
 static void run_batch(struct pool_job *job, struct db *db)
 {
     struct batch *batch = CONTAINER_OF(job, struct batch, job);
     struct store_admission *asked[STORE_ADMISSIONS_MAX];
+    size_t count = 0;
 
-    for (size_t i = 0; i < batch->count; i++)
-        asked[i] = &batch->items[i]->ask;
-    store_admit(db, asked, batch->count);
+    for (size_t i = 0; i < batch->count; i++) {
+        batch->items[i]->ask.err = find_token(batch->items[i], db);
+        if (batch->items[i]->ask.err == ERR_NONE)
+            asked[count++] = &batch->items[i]->ask;
+    }
+    if (count > 0)
+        store_admit(db, asked, count);
     add_epoch(batch, db);
 }
 
-static void on_batch(struct pool_job *job)
-{
-    struct batch *batch = CONTAINER_OF(job, struct batch, job);
-    struct admissions *admissions = batch->admissions;
-
-    admissions->batches--;
-    go(admissions); /* the database works while the answers are looked at */
-    for (size_t i = 0; i < batch->count; i++)
-        batch->items[i]->done(batch->items[i]);
-    mem_free(batch);
-}
+static void on_batch(struct pool_job *job);
 
 static void take_waiting(struct admissions *admissions, struct batch *batch)
 {
@@ -83,9 +96,8 @@ static void give_back(struct admissions *admissions, struct batch *batch)
     mem_free(batch);
 }
 
-/* Starts what may start. When the pool takes nothing, what waits goes on waiting for the batch that
- * is under way. */
-static void go(struct admissions *admissions)
+/* Starts what may start. False if nothing is under way afterwards: the pool takes no more. */
+static bool go(struct admissions *admissions)
 {
     while (admissions->batches < ADMISSIONS_BATCHES && !list_empty(&admissions->waiting)) {
         struct batch *batch = mem_alloc(sizeof(*batch));
@@ -96,10 +108,41 @@ static void go(struct admissions *admissions)
         take_waiting(admissions, batch);
         if (!pool_submit(admissions->pool, &batch->job)) {
             give_back(admissions, batch);
-            return;
+            break;
         }
         admissions->batches++;
     }
+    return admissions->batches > 0;
+}
+
+/* Those that wait for no batch any more. */
+static void refuse_waiting(struct admissions *admissions)
+{
+    struct list refused;
+    struct list_node *node;
+
+    list_init(&refused);
+    list_splice_back(&refused, &admissions->waiting);
+    admissions->waiting_count = 0;
+    while ((node = list_pop_front(&refused)) != NULL) {
+        struct admission *admission = LIST_ITEM(node, struct admission, node);
+
+        admission->done(admission);
+    }
+}
+
+static void on_batch(struct pool_job *job)
+{
+    struct batch *batch = CONTAINER_OF(job, struct batch, job);
+    struct admissions *admissions = batch->admissions;
+
+    admissions->batches--;
+    /* First of all, so that the database works while the answers are looked at. */
+    if (!go(admissions))
+        refuse_waiting(admissions);
+    for (size_t i = 0; i < batch->count; i++)
+        batch->items[i]->done(batch->items[i]);
+    mem_free(batch);
 }
 
 struct admissions *admissions_create(struct pool *pool, size_t waiting_max)
@@ -110,4 +153,27 @@ struct admissions *admissions_create(struct pool *pool, size_t waiting_max)
     admissions->waiting_max = waiting_max;
     list_init(&admissions->waiting);
     return admissions;
+}
+
+void admissions_destroy(struct admissions **admissions)
+{
+    if (*admissions == NULL)
+        return;
+    CHECK((*admissions)->batches == 0 && (*admissions)->waiting_count == 0);
+    mem_free(*admissions);
+    *admissions = NULL;
+}
+
+bool admissions_submit(struct admissions *admissions, struct admission *admission)
+{
+    if (admissions->waiting_count >= admissions->waiting_max)
+        return false;
+    admission->ask.err = ERR_OVERLOADED; /* until somebody has asked */
+    list_push_back(&admissions->waiting, &admission->node);
+    admissions->waiting_count++;
+    if (go(admissions))
+        return true;
+    list_remove(&admission->node);
+    admissions->waiting_count--;
+    return false;
 }

@@ -1,9 +1,9 @@
 /*
  * admissions.h: who may come in, asked of the database for many at once.
  *
- * A first question goes to the pool at once. What comes while ADMISSIONS_BATCHES are under way waits
- * for one of them to return and goes together (store_admission.h): so a lone handshake waits for
- * nobody, and thousands that come back at once make batches larger, not a queue in front of
+ * A first question goes to the pool at once. What comes while ADMISSIONS_BATCHES are under way
+ * waits for one of them to return and goes together (store_admission.h): so a lone handshake waits
+ * for nobody, and thousands that come back at once make batches larger, not a queue in front of
  * everybody else's queries. Nothing is remembered between two questions: each is answered by the
  * database as it is then.
  */
@@ -15,19 +15,28 @@
 
 struct admissions;
 
+/* By what it is known who asks. */
+enum admission_by {
+    ADMISSION_BY_USER,  /* ask.user_id */
+    ADMISSION_BY_TOKEN, /* hash is the token's */
+    ADMISSION_BY_TICKET /* hash is the ticket's, and in the answer the token's: it is used up */
+};
+
 /* Embedded in the caller's question, whose memory stays the caller's. */
 struct admission {
-    struct list_node node; /* the module's own */
-    struct store_admission ask;
+    struct list_node node;      /* the module's own */
+    struct store_admission ask; /* but for token_hash, which is the module's own, too */
+    enum admission_by by;
+    uint8_t hash[DIGEST_SHA256_SIZE];
     uint64_t epoch; /* the answer to one that asks for no room */
     /* On the loop, never inside admissions_submit(). ask.err is ERR_OVERLOADED if nobody asked.
      * May free the question and submit others. */
     void (*done)(struct admission *admission);
 };
 
-/* At most waiting_max wait, beside those under way. The pool may be NULL: then all are refused. */
+/* At most waiting_max wait, beside those under way. */
 struct admissions *admissions_create(struct pool *pool, size_t waiting_max);
-/* The pool must be gone; done is called for those that wait. */
+/* The pool must be gone: it has called done for all. Sets *admissions to NULL. */
 void admissions_destroy(struct admissions **admissions);
 
 /* False when too many wait, or the pool's queue is full: it is not taken. Does not block. */

@@ -5,72 +5,26 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/settings.h"
-#include "common/store_admission.h"
-#include "common/store_log.h"
-#include "common/store_tickets.h"
+#include "gateway/admissions.h"
 #include "gateway/auth_waits.h"
 #include "gateway/limiter.h"
 
 #include <string.h>
 
-/* What is checked on the pool before a client may have something. */
-struct admission {
-    struct pool_job job;
+/* What is asked before a client may have something: a new one its session (and of single its room),
+ * one that has a session another room. */
+struct entry {
+    struct admission admission;
     struct chat_client *client;
-    bool check_session; /* else it has one */
-    bool check_room;
-    uint64_t user_id; /* of check_room without check_session */
     struct chat_request request;
-    uint32_t serial;                        /* of the chat_room, if there is one yet */
-    uint8_t token_hash[DIGEST_SHA256_SIZE]; /* of check_session; of a ticket, when it was used */
-    /* The result: */
-    struct store_session session;
-    uint64_t head;
-    uint64_t epoch;
-    enum err err;
+    uint32_t serial;         /* of the chat_room, if there is one yet */
+    uint64_t revoked_before; /* as sessions_revoked() said when it was asked */
 };
-
-static enum err no_row_is_no_token(enum err err)
-{
-    return err == ERR_NO_ROW ? ERR_INVALID_TOKEN : err;
-}
-
-/* Whose session it is: a ticket is worth one look. */
-static enum err find_token(struct admission *admission, struct db *db)
-{
-    const struct ws_auth *auth = &admission->request.auth;
-
-    if (auth->kind == WS_AUTH_TICKET)
-        return no_row_is_no_token(store_ticket_use(db, auth->hash, admission->token_hash));
-    memcpy(admission->token_hash, auth->hash, sizeof(admission->token_hash));
-    return ERR_NONE;
-}
-
-static void run_admission(struct pool_job *job, struct db *db)
-{
-    struct admission *admission = CONTAINER_OF(job, struct admission, job);
-    uint64_t room_id = admission->request.room_id;
-
-    admission->err = admission->check_session ? find_token(admission, db) : ERR_NONE;
-    if (admission->err != ERR_NONE)
-        return;
-    if (admission->check_session && admission->check_room) {
-        admission->err = no_row_is_no_token(store_admit_session(
-            db, admission->token_hash, room_id, &admission->session, &admission->head));
-    } else if (admission->check_session) {
-        admission->err =
-            no_row_is_no_token(store_session_find(db, admission->token_hash, &admission->session));
-        if (admission->err == ERR_NONE) /* for the hello */
-            admission->err = store_log_epoch(db, &admission->epoch);
-    } else {
-        admission->err = store_admit_user(db, admission->user_id, room_id, &admission->head);
-    }
-}
 
 static void refuse(struct chat_client *client, enum err err)
 {
     switch (err) {
-    case ERR_INVALID_TOKEN:
+    case ERR_NO_ROW: /* no such session, or no such ticket */
         chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
         break;
     case ERR_NOT_A_MEMBER:
@@ -96,33 +50,39 @@ static void say_hello(struct chat_client *client, uint64_t epoch)
 }
 
 /* A new connection: it has a session now, and is read from. */
-static void admit(struct chat_client *client, const struct admission *admission)
+static void admit(struct chat_client *client, const struct entry *entry)
 {
-    if (!limiter_attached(client->services->limiter, admission->session.user_id)) {
+    const struct store_admission *answer = &entry->admission.ask;
+
+    if (answer->err != ERR_NONE) {
+        refuse(client, answer->err);
+        return;
+    }
+    if (!limiter_attached(client->services->limiter, answer->session.user_id)) {
         chat_client_close(client, CLOSE_REASON_TOO_MANY_SOCKETS);
         return;
     }
-    sessions_attach(client->services->sessions, &client->membership, admission->token_hash,
-                    &admission->session);
-    chat_client_log_open(client, admission->request.request_id);
+    sessions_attach(client->services->sessions, &client->membership, entry->admission.hash,
+                    &answer->session, entry->revoked_before);
+    chat_client_log_open(client, entry->request.request_id);
     if (client->kind == CHAT_MULTI)
-        say_hello(client, admission->epoch);
+        say_hello(client, entry->admission.epoch);
     else
-        chat_client_hear(chat_client_add_room(client, &admission->request), admission->head);
+        chat_client_hear(chat_client_add_room(client, &entry->request), answer->head);
 }
 
 /* A room that a multi-room client subscribed to. It may have gone from the list meanwhile. */
-static void admit_room(struct chat_client *client, const struct admission *admission)
+static void admit_room(struct chat_client *client, const struct entry *entry)
 {
-    struct chat_room *room = chat_client_room(client, admission->request.room_id);
-    struct error_frame error = {.err = err_public(admission->err),
-                                .room_id = admission->request.room_id};
+    const struct store_admission *answer = &entry->admission.ask;
+    struct chat_room *room = chat_client_room(client, entry->request.room_id);
+    struct error_frame error = {.err = err_public(answer->err), .room_id = entry->request.room_id};
     struct strbuf out = STRBUF_EMPTY;
 
-    if (room == NULL || room->serial != admission->serial)
+    if (room == NULL || room->serial != entry->serial)
         return; /* unsubscribed meanwhile, and perhaps subscribed anew */
-    if (admission->err == ERR_NONE) {
-        chat_client_hear(room, admission->head);
+    if (answer->err == ERR_NONE) {
+        chat_client_hear(room, answer->head);
         return;
     }
     chat_frame_error(&out, &error);
@@ -130,48 +90,48 @@ static void admit_room(struct chat_client *client, const struct admission *admis
     chat_client_remove_room(room);
 }
 
-static void on_admitted(struct pool_job *job)
+static void on_admitted(struct admission *admission)
 {
-    struct admission *admission = CONTAINER_OF(job, struct admission, job);
-    struct chat_client *client = admission->client;
+    struct entry *entry = CONTAINER_OF(admission, struct entry, admission);
+    struct chat_client *client = entry->client;
+    bool is_new = admission->by != ADMISSION_BY_USER;
 
     client->admissions--;
-    if (admission->check_session)
+    if (is_new)
         limiter_handshake_ended(client->services->limiter);
     if (client->conn.state == WS_OPEN) {
-        if (!admission->check_session)
-            admit_room(client, admission);
-        else if (admission->err == ERR_NONE)
-            admit(client, admission);
+        if (is_new)
+            admit(client, entry);
         else
-            refuse(client, admission->err);
+            admit_room(client, entry);
     }
     chat_client_hold_or_go_on(client);
-    mem_free(admission);
+    mem_free(entry);
     chat_client_unref(client);
 }
 
-static struct admission *create_admission(struct chat_client *client,
-                                          const struct chat_request *request)
+static struct entry *create_entry(struct chat_client *client, const struct chat_request *request)
 {
-    struct admission *admission = mem_alloc(sizeof(*admission));
+    struct entry *entry = mem_alloc(sizeof(*entry));
 
-    admission->job.run = run_admission;
-    admission->job.done = on_admitted;
-    admission->client = client;
-    admission->request = *request;
-    admission->err = ERR_OVERLOADED;
-    return admission;
+    entry->client = client;
+    entry->request = *request;
+    entry->admission.ask.room_id = request->room_id;
+    entry->admission.done = on_admitted;
+    return entry;
 }
 
-static bool submit(struct admission *admission)
+static bool submit(struct entry *entry)
 {
-    struct chat_client *client = admission->client;
+    struct chat_client *client = entry->client;
+    struct services *services = client->services;
 
-    if (client->services->db == NULL || !pool_submit(client->services->db, &admission->job)) {
+    entry->revoked_before = sessions_revoked(services->sessions);
+    if (services->admissions == NULL ||
+        !admissions_submit(services->admissions, &entry->admission)) {
         metrics_add(METRIC_DB_QUEUE_FULL, 1);
         metrics_add_by(METRIC_SHED, METRICS_SHED_DB_QUEUE, 1);
-        mem_free(admission);
+        mem_free(entry);
         return false;
     }
     client->admissions++;
@@ -181,15 +141,16 @@ static bool submit(struct admission *admission)
 
 void chat_admission_subscribe(struct chat_client *client, const struct chat_request *request)
 {
-    struct admission *admission = create_admission(client, request);
+    struct entry *entry = create_entry(client, request);
     struct chat_room *room = chat_client_add_room(client, request);
     struct error_frame error = {.err = ERR_OVERLOADED, .room_id = request->room_id};
     struct strbuf out = STRBUF_EMPTY;
 
-    admission->serial = room->serial;
-    admission->check_room = true;
-    admission->user_id = client->membership.session->user_id;
-    if (submit(admission))
+    entry->serial = room->serial;
+    entry->admission.by = ADMISSION_BY_USER;
+    entry->admission.ask.wants_room = true;
+    entry->admission.ask.user_id = client->membership.session->user_id;
+    if (submit(entry))
         return;
     chat_frame_error(&out, &error);
     chat_client_say(client, &out);
@@ -200,11 +161,13 @@ void chat_admission_subscribe(struct chat_client *client, const struct chat_requ
 
 static void authenticate(struct chat_client *client, const struct chat_request *request)
 {
-    struct admission *admission = create_admission(client, request);
+    struct entry *entry = create_entry(client, request);
 
-    admission->check_session = true;
-    admission->check_room = request->single;
-    if (submit(admission))
+    entry->admission.by =
+        request->auth.kind == WS_AUTH_TICKET ? ADMISSION_BY_TICKET : ADMISSION_BY_TOKEN;
+    memcpy(entry->admission.hash, request->auth.hash, sizeof(entry->admission.hash));
+    entry->admission.ask.wants_room = request->single;
+    if (submit(entry))
         limiter_handshake_begins(client->services->limiter);
     else
         chat_client_close(client, CLOSE_REASON_TRY_LATER);

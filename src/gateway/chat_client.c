@@ -14,9 +14,6 @@
 
 #include <string.h>
 
-/* Subscriptions of one socket that may be checked at a time: the pool is everybody's. */
-#define ADMISSIONS_MAX 8
-
 static const struct subscriber_ops sub_ops;
 
 static struct chat_client *of_conn(struct ws_conn *conn)
@@ -336,7 +333,8 @@ void chat_client_open_stream(struct services *services, int fd,
     ws_conn_open_stream(&client->conn, services->sockets, fd);
     count_open(services);
     CHECK(limiter_attached(services->limiter, request->session->user_id));
-    sessions_attach(services->sessions, &client->membership, request->token_hash, request->session);
+    sessions_attach(services->sessions, &client->membership, request->token_hash, request->session,
+                    SESSIONS_UNKNOWN);
     chat_client_log_open(client, request->request_id);
     chat_client_hear(chat_client_add_room(client, &room), request->head);
     chat_client_hold_or_go_on(client);

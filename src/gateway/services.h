@@ -18,6 +18,7 @@ struct services {
     struct auth_waits *auth_waits;
     struct limiter *limiter;
     struct chat_holds *holds;
+    struct admissions *admissions; /* NULL while the worker ends */
     struct assets *assets;
     struct web_access *web;
     struct list ended_rooms; /* struct chat_room: to be freed at the end of the turn */

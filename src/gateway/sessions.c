@@ -15,6 +15,7 @@ struct sessions {
     struct map *by_hash;
     struct list all; /* the one that was checked longest ago first */
     struct loop_timer *timer;
+    uint64_t revoked; /* how many revocations were heard */
 };
 
 /* Looks one session up again. It may be gone, and another in its place, when the answer comes. */
@@ -112,7 +113,7 @@ void sessions_destroy(struct sessions **sessions)
 }
 
 static struct session *ensure(struct sessions *sessions, const uint8_t *token_hash,
-                              const struct store_session *found)
+                              const struct store_session *found, uint64_t revoked_before)
 {
     struct session *session = map_find(sessions->by_hash, token_hash);
     size_t name_size = strlen(found->username) + 1;
@@ -130,17 +131,21 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     list_push_back(&sessions->all, &session->node);
     map_put(sessions->by_hash, session->token_hash, session);
     metrics_set(METRIC_SESSIONS_HELD, map_count(sessions->by_hash));
-    /* It was found before it was here to be revoked: a revocation that came in between is seen by
-     * looking again. */
-    submit_recheck(sessions, session);
+    if (revoked_before != sessions->revoked)
+        submit_recheck(sessions, session);
     return session;
+}
+
+uint64_t sessions_revoked(const struct sessions *sessions)
+{
+    return sessions->revoked;
 }
 
 void sessions_attach(struct sessions *sessions, struct session_member *member,
                      const uint8_t token_hash[DIGEST_SHA256_SIZE],
-                     const struct store_session *found)
+                     const struct store_session *found, uint64_t revoked_before)
 {
-    member->session = ensure(sessions, token_hash, found);
+    member->session = ensure(sessions, token_hash, found, revoked_before);
     list_push_back(&member->session->members, &member->node);
 }
 
@@ -164,6 +169,7 @@ void sessions_on_revoke(struct sessions *sessions, const struct bus_revoke *revo
 {
     struct session *session;
 
+    sessions->revoked++;
     if (revoke->token_hash.len > 0) {
         session = map_find(sessions->by_hash, revoke->token_hash.data);
         if (session != NULL)

@@ -40,10 +40,17 @@ struct sessions *sessions_create(struct loop *loop, struct pool *db, uint64_t ch
 /* No members may be left, and the pool must be gone. */
 void sessions_destroy(struct sessions **sessions);
 
-/* The member joins the session of this token, as the database has just given it. */
+/* How many revocations were heard so far: to be asked before the database is. */
+uint64_t sessions_revoked(const struct sessions *sessions);
+#define SESSIONS_UNKNOWN UINT64_MAX /* when nobody has asked */
+/*
+ * The member joins the session of this token, as the database has just given it. The session was
+ * not here to be revoked while the database was asked: unless no revocation has come since
+ * revoked_before, it is looked up once more.
+ */
 void sessions_attach(struct sessions *sessions, struct session_member *member,
                      const uint8_t token_hash[DIGEST_SHA256_SIZE],
-                     const struct store_session *found);
+                     const struct store_session *found, uint64_t revoked_before);
 /* Leaves; does nothing if it has no session. The last one out frees it. */
 void sessions_detach(struct sessions *sessions, struct session_member *member);
 /* Ends the sessions that it names: on_ended is called for each of their members. */

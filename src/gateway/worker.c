@@ -13,6 +13,7 @@
 #include "common/metrics.h"
 #include "common/pool.h"
 #include "common/settings.h"
+#include "gateway/admissions.h"
 #include "gateway/bus_link.h"
 #include "gateway/chat_client.h"
 #include "gateway/chat_limits.h"
@@ -240,6 +241,7 @@ static void create_chat(struct worker *worker)
     services->auth_waits =
         auth_waits_create(services->loop, settings->socket_auth_ms, chat_admission_late);
     worker->presence = presence_local_create(services->loop);
+    services->admissions = admissions_create(services->db, ADMISSIONS_WAITING_MAX);
     services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);
     services->link = bus_link_create(services->loop, &link, &link_handlers, worker);
     bus_security_wipe(&security);
@@ -291,6 +293,7 @@ static void fini(struct worker *worker)
         loop_turn(services->loop, 1);
     pool_destroy(&services->scrypt);
     pool_destroy(&services->db);
+    admissions_destroy(&services->admissions);
     bus_link_destroy(&services->link);
     /* Replies that were just written leave. */
     for (int turns = 0; turns < 10; turns++)

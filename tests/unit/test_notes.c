@@ -1,4 +1,4 @@
-// needs: gateway/frame gateway/ws_frame common/loop common/strbuf common/mem common/check
+// needs: gateway/frame gateway/ws_frame gateway/ws_deflate common/loop common/metrics common/clock common/strbuf common/mem common/check
 /* notes: the first leaves at once, the next wait for each other, and too many are refused. */
 #include "gateway/notes.h"
 

@@ -117,13 +117,19 @@ static const uint8_t *hash_of(uint8_t token)
     return hash;
 }
 
-static void attach(struct fixture *f, size_t member, uint8_t token, uint64_t user_id,
-                   uint64_t lasts_us)
+static void attach_after(struct fixture *f, size_t member, uint8_t token, uint64_t user_id,
+                         uint64_t lasts_us, uint64_t revoked_before)
 {
     struct store_session found = {
         .user_id = user_id, .expires_at_us = clock_wall_us() + lasts_us, .username = "ada"};
 
-    sessions_attach(f->sessions, &members[member].base, hash_of(token), &found);
+    sessions_attach(f->sessions, &members[member].base, hash_of(token), &found, revoked_before);
+}
+
+static void attach(struct fixture *f, size_t member, uint8_t token, uint64_t user_id,
+                   uint64_t lasts_us)
+{
+    attach_after(f, member, token, user_id, lasts_us, SESSIONS_UNKNOWN);
 }
 
 #define LONG UINT64_C(3600000000)
@@ -272,6 +278,24 @@ static void test_first_look(void **state)
     expect_ended("0001");
 }
 
+/* Once more, if anything was revoked while the database was asked; else what it said holds. */
+static void test_second_look_after_a_revocation_only(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = sessions_revoked(f->sessions);
+
+    attach_after(f, 0, 1, 10, LONG, before);
+    assert_int_equal(job_count, 0);
+    revoke(f, 12, -1);
+    attach_after(f, 1, 2, 11, LONG, before);
+    assert_int_equal(job_count, 1);
+    attach_after(f, 2, 3, 12, LONG, sessions_revoked(f->sessions));
+    assert_int_equal(job_count, 1);
+    database_says = ERR_NO_ROW;
+    run_jobs(true);
+    expect_ended("010");
+}
+
 /* The revocation was lost: the database tells, each session in its turn. */
 static void test_recheck(void **state)
 {
@@ -347,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_leaving_after_the_end, begin, end),
         cmocka_unit_test_setup_teardown(test_expiry, begin, end),
         cmocka_unit_test_setup_teardown(test_first_look, begin, end),
+        cmocka_unit_test_setup_teardown(test_second_look_after_a_revocation_only, begin, end),
         cmocka_unit_test_setup_teardown(test_recheck, begin, end),
         cmocka_unit_test_setup_teardown(test_recheck_without_an_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_gone_while_rechecking, begin, end),
