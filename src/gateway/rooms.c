@@ -2,7 +2,6 @@
 
 #include "common/check.h"
 #include "common/list.h"
-#include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -467,11 +466,9 @@ void rooms_on_ephemeral(struct rooms *rooms, const struct bus_ephemeral *ephemer
 {
     struct room *room = map_find_u64(rooms->by_id, ephemeral->room_id);
 
-    if (room == NULL)
-        return;
-    if (notes_add(&room->notes, ephemeral))
+    if (room != NULL && notes_add(&room->notes, ephemeral))
         mark_dirty(rooms, room);
-    else
+    else if (room != NULL)
         rooms->count.shed++;
 }
 
