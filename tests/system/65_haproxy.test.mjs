@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ask, untilLogged } from './lib/access_log.mjs';
 import { Api, Socket, makeRoom } from './lib/client.mjs';
+import { ROOT } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
 import { Program } from './lib/process.mjs';
 import { startStack } from './lib/stack.mjs';
@@ -13,6 +14,9 @@ import { poll } from './lib/wait.mjs';
 
 const BALANCER = '127.0.0.2';
 const CLIENT = '127.0.0.7';
+
+// What the shipped configuration writes of a request.
+const LOG_FORMAT = /^\s*(log-format .*)$/m.exec(fs.readFileSync(path.join(ROOT, 'deploy/haproxy/haproxy.cfg'), 'utf8'))[1];
 
 // Every way to the gateway is a frontend of its own. HAProxy speaks from BALANCER.
 function configuration(ways, port, proxyPort) {
@@ -25,7 +29,7 @@ function configuration(ways, port, proxyPort) {
   const add = (name, mode, more, server) =>
     lines.push(`listen ${name}`, `  mode ${mode}`, `  bind 127.0.0.1:${ways[name]}`, ...more.map((one) => `  ${one}`),
       `  server gateway ${server} source ${BALANCER}`);
-  add('forwarded', 'http', ['option forwardfor', 'http-request set-header X-Request-Id %[uuid()]'], `127.0.0.1:${port} ${check}`);
+  add('forwarded', 'http', [LOG_FORMAT, 'option forwardfor', 'http-request set-header X-Request-Id %[uuid()]'], `127.0.0.1:${port} ${check}`);
   add('proxy_v1', 'tcp', [], `127.0.0.1:${proxyPort} send-proxy ${check} check-send-proxy`);
   add('proxy_v2', 'tcp', [], `127.0.0.1:${proxyPort} send-proxy-v2 ${check} check-send-proxy`);
   add('proxy_v2_http', 'http', ['http-reuse never'],
@@ -95,6 +99,29 @@ describe('behind HAProxy', () => {
       assert.deepEqual([close.client, close.conn, close.by], [client, open.conn, 'client']);
     });
   }
+
+  it('writes no token and no ticket into its log, and lets own pages through', async () => {
+    const { owner, room } = await makeRoom(new Api(stack.url), 0);
+    const url = `http://127.0.0.1:${ways.forwarded}`;
+    const { ticket } = (await new Api(url, { token: owner.token }).post('/api/ws-ticket')).json;
+    const sockets = [
+      [owner.token, {}],
+      [undefined, { query: `ticket=${ticket}` }],
+      [undefined, { protocols: ['banter.v1', `banter.token.${owner.token}`], headers: { origin: url } }],
+      [undefined, { headers: { authorization: `Bearer ${owner.token}` } }],
+    ];
+    for (const [token, options] of sockets) {
+      const socket = await Socket.open(url, room.id, token, { since: 0, ...options });
+      await socket.waitType('caught_up');
+      await socket.end();
+    }
+    const foreign = new Socket(url, room.id, owner.token, { headers: { origin: 'https://evil.example' } });
+    await assert.rejects(foreign.opened, { status: 403 });
+    await poll('all of them in the log', () => haproxy.output().split(`/ws/chat/${room.id}`).length > sockets.length + 1);
+    for (const secret of [owner.token, ticket, 'token=', 'ticket=']) {
+      assert.ok(!haproxy.output().includes(secret), secret);
+    }
+  });
 
   it('does not believe who comes past it', async () => {
     const answer = await ask(stack.port, '/health', { from: CLIENT, headers: { 'x-forwarded-for': '6.6.6.6' } });
