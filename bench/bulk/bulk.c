@@ -4,12 +4,14 @@
  * of a commit alone.
  *
  *   bulk --database-url=mysql://banter@/banter?socket=… [--writers=1] [--batch=1000] [--bytes=100]
- *        [--rooms=1000] [--seconds=5 | --rows=100000]
+ *        [--rooms=1000] [--seconds=5 | --rows=100000] [--rate=1000]
  *
  *   writers   threads, each with a connection and rooms of its own
  *   batch     rows of a transaction: one bulk insert, as the broker does it; 1 is a statement alone
  *   rooms     of all writers together; a batch goes through them in turn
  *   rows      of all writers together, and then it ends
+ *   rate      rows a second of all writers together, whatever the database does; a commit's time is
+ *             from when it was due. Without it each writer goes on as soon as it can
  *
  * The schema must be there (a broker has made it). Rows are written into rooms that nobody has, by
  * number: the time in microseconds, which is another one in each run. They stay.
@@ -26,6 +28,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #define WRITERS_MAX 64
 #define BATCH_MAX   100000
@@ -39,6 +43,7 @@ static struct {
     const char *url;
     size_t writers, batch, bytes, rooms, rows;
     double seconds;
+    double rate;
     uint64_t first_room;
 } options = {.writers = 1, .batch = 1000, .bytes = 100, .rooms = 1000, .seconds = 5};
 
@@ -50,7 +55,8 @@ struct writer {
     uint64_t random;
     uint64_t first_room;
     size_t rooms;
-    size_t at; /* rows so far: the room is at % rooms, its seq at / rooms + 1 */
+    size_t at;                 /* rows so far: the room is at % rooms, its seq at / rooms + 1 */
+    uint64_t due_us, every_us; /* with a rate: of the last batch, and from one to the next */
     uint64_t *room_ids, *seqs, *kinds, *actor_ids, *times;
     uint8_t (*key_bytes)[DEDUPE_KEY_BYTES];
     struct span *keys, *bodies;
@@ -125,6 +131,21 @@ static size_t take_rows(uint64_t end_us)
     return count;
 }
 
+/* When the next batch is due, after waiting for it. */
+static uint64_t wait_due(struct writer *writer)
+{
+    uint64_t now_us = clock_mono_us();
+    struct timespec due;
+
+    if (options.rate <= 0)
+        return now_us;
+    writer->due_us = writer->due_us == 0 ? now_us : writer->due_us + writer->every_us;
+    due = (struct timespec){(time_t)(writer->due_us / 1000000),
+                            (long)(writer->due_us % 1000000) * 1000};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+    return writer->due_us;
+}
+
 static void *run(void *context)
 {
     struct writer *writer = context;
@@ -135,7 +156,7 @@ static void *run(void *context)
         uint64_t from;
 
         fill(writer, count);
-        from = clock_mono_us();
+        from = wait_due(writer);
         if (insert(writer, count) != ERR_NONE)
             fail("the database does not take the rows; its word is in the log line above");
         histogram_add(&writer->commits, clock_mono_us() - from);
@@ -158,6 +179,8 @@ static void writer_init(struct writer *writer, size_t index)
     writer->random = options.first_room + index;
     writer->rooms = MAX(options.rooms / options.writers, (size_t)1);
     writer->first_room = options.first_room + index * writer->rooms;
+    if (options.rate > 0)
+        writer->every_us = (uint64_t)(1e6 * (double)(batch * options.writers) / options.rate);
     writer->room_ids = mem_alloc_array(batch, sizeof(uint64_t));
     writer->seqs = mem_alloc_array(batch, sizeof(uint64_t));
     writer->kinds = mem_alloc_array(batch, sizeof(uint64_t));
@@ -207,10 +230,15 @@ static double number(const char *text, double max)
 static void read_options(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"database-url", required_argument, NULL, 'd'}, {"writers", required_argument, NULL, 'w'},
-        {"batch", required_argument, NULL, 'b'},        {"bytes", required_argument, NULL, 'y'},
-        {"rooms", required_argument, NULL, 'r'},        {"seconds", required_argument, NULL, 's'},
-        {"rows", required_argument, NULL, 'n'},         {NULL, 0, NULL, 0},
+        {"database-url", required_argument, NULL, 'd'},
+        {"writers", required_argument, NULL, 'w'},
+        {"batch", required_argument, NULL, 'b'},
+        {"bytes", required_argument, NULL, 'y'},
+        {"rooms", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'},
+        {"rows", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'a'},
+        {NULL, 0, NULL, 0},
     };
     int got;
 
@@ -237,6 +265,9 @@ static void read_options(int argc, char **argv)
         case 'n':
             options.rows = (size_t)number(optarg, 1e9);
             break;
+        case 'a':
+            options.rate = number(optarg, 1e6);
+            break;
         default:
             fail("the head of bench/bulk/bulk.c lists the options");
         }
@@ -250,6 +281,7 @@ int main(int argc, char **argv)
     static struct writer writers[WRITERS_MAX];
     uint64_t from;
 
+    prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: rows leave when they are due */
     read_options(argc, argv);
     db_library_init();
     options.first_room = clock_wall_us();
