@@ -7,8 +7,11 @@
 
 #include <string.h>
 
-/* The list is walked in this many steps for each check interval, so that lookups are spread. */
-#define CHECK_STEPS 16
+/* The list is walked in so many steps for each check interval, so that look-ups are spread: of ten
+ * thousand sessions sixteen are due at a time, and no message waits behind hundreds of them. */
+#define CHECK_STEPS 640
+/* Of few sessions each is looked up so often as if there were as many as this. */
+#define CHECK_COUNT_MIN 16
 
 struct sessions {
     struct pool *db;
@@ -16,6 +19,8 @@ struct sessions {
     struct list all; /* the one that was checked longest ago first */
     struct loop_timer *timer;
     uint64_t revoked; /* how many revocations were heard */
+    uint64_t steps; /* of a check interval */
+    uint64_t due;   /* look-ups times steps */
 };
 
 /* Looks one session up again. It may be gone, and another in its place, when the answer comes. */
@@ -73,32 +78,39 @@ static void submit_recheck(struct sessions *sessions, struct session *session)
         mem_free(recheck); /* the next round will do */
 }
 
+/* The one that was looked up longest ago. */
+static void check_next(struct sessions *sessions)
+{
+    struct session *session = LIST_ITEM(list_pop_front(&sessions->all), struct session, node);
+
+    list_push_back(&sessions->all, &session->node);
+    if (session->expires_at_us <= clock_wall_us())
+        end(session);
+    else if (!session->rechecking)
+        submit_recheck(sessions, session);
+}
+
 static void on_timer(void *context)
 {
     struct sessions *sessions = context;
-    size_t due = map_count(sessions->by_hash) / CHECK_STEPS + 1;
-    uint64_t now_us = clock_wall_us();
 
-    while (due-- > 0 && !list_empty(&sessions->all)) {
-        struct session *session = LIST_ITEM(list_pop_front(&sessions->all), struct session, node);
-
-        list_push_back(&sessions->all, &session->node);
-        if (session->expires_at_us <= now_us)
-            end(session);
-        else if (!session->rechecking)
-            submit_recheck(sessions, session);
-    }
+    sessions->due += MAX(map_count(sessions->by_hash), (size_t)CHECK_COUNT_MIN);
+    for (; sessions->due >= sessions->steps; sessions->due -= sessions->steps)
+        if (!list_empty(&sessions->all))
+            check_next(sessions);
 }
 
 struct sessions *sessions_create(struct loop *loop, struct pool *db, uint64_t check_ms)
 {
     struct sessions *sessions = mem_alloc(sizeof(*sessions));
+    uint64_t tick_ms = MAX(check_ms / CHECK_STEPS, (uint64_t)1);
 
+    sessions->steps = MAX(check_ms / tick_ms, (uint64_t)1);
     sessions->db = db;
     sessions->by_hash = MAP_CREATE_INSIDE(struct session, token_hash);
     list_init(&sessions->all);
     sessions->timer = loop_timer_create(loop, on_timer, sessions);
-    loop_timer_start_periodic(sessions->timer, MAX(check_ms / CHECK_STEPS, (uint64_t)1));
+    loop_timer_start_periodic(sessions->timer, tick_ms);
     return sessions;
 }
 
