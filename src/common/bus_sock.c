@@ -56,9 +56,10 @@ struct bus_sock {
     enum bus_role role;
     bus_receive_fn *receive;
     void *receive_context;
-    bool receiving;      /* inside drain(): a send need not look at the events then */
-    unsigned broken_off; /* handshakes, since one succeeded */
-    size_t closing;      /* addresses that bus_sock_reopen() waits for */
+    bool receiving;             /* inside drain(): a send need not have us look again then */
+    struct loop_deferred again; /* looks whether something waits */
+    unsigned broken_off;        /* handshakes, since one succeeded */
+    size_t closing;             /* addresses that bus_sock_reopen() waits for */
     bool reopening;
     uint64_t failing_ms; /* since when attaching anew fails; 0: it does not */
     struct log_limit failing_log;
@@ -225,13 +226,30 @@ static bool receive_one(struct bus_sock *sock)
 static void drain(void *context)
 {
     struct bus_sock *sock = context;
+    int budget = RECEIVE_BUDGET;
 
     sock->receiving = true;
-    for (int budget = RECEIVE_BUDGET; budget > 0 && receive_one(sock);)
+    while (budget > 0 && receive_one(sock))
         budget--;
     sock->receiving = false;
+    if (budget == 0)
+        loop_watch_kick(sock->watch);
+}
+
+static void look(void *context)
+{
+    struct bus_sock *sock = context;
+
     if (bus_zmq_readable(sock->zmq))
         loop_watch_kick(sock->watch);
+}
+
+/* Sending processes the socket's own commands and so may swallow the wake-up of a message that
+ * waits (on an XPUB: of a subscription, every time). To look costs a system call: once a turn. */
+static void look_again(struct bus_sock *sock)
+{
+    if (!sock->receiving)
+        loop_defer(sock->loop, &sock->again);
 }
 
 /* ---- connections ------------------------------------------------------------------------------*/
@@ -459,6 +477,8 @@ struct bus_sock *bus_sock_create(struct bus_context *context, struct loop *loop,
     sock->receive = receive;
     sock->receive_context = receive_context;
     sock->retry = loop_timer_create(loop, on_retry, sock);
+    sock->again = (struct loop_deferred){.fn = look, .context = sock};
+    list_node_init(&sock->again.node);
     open_socket(sock);
     return sock;
 }
@@ -468,6 +488,7 @@ void bus_sock_destroy(struct bus_sock **sock)
     if (*sock == NULL)
         return;
     close_socket(*sock);
+    list_remove(&(*sock)->again.node);
     loop_timer_destroy(&(*sock)->retry);
     mem_free((*sock)->targets);
     mem_free(*sock);
@@ -540,14 +561,6 @@ void bus_sock_reopen(struct bus_sock *sock, void (*reopened)(void *context), voi
         continue;
     sock->closing = unbound == 0;
     loop_timer_start(sock->retry, sock->closing > 0 ? UNBIND_MAX_MS : 0);
-}
-
-/* Sending processes the socket's own commands and so may swallow the wake-up of a message that
- * waits (on an XPUB: of a subscription, every time). */
-static void look_again(struct bus_sock *sock)
-{
-    if (!sock->receiving && bus_zmq_readable(sock->zmq))
-        loop_watch_kick(sock->watch);
 }
 
 void bus_sock_send(struct bus_sock *sock, const void *data, size_t len)

@@ -17,7 +17,8 @@ struct loop {
     struct event_base *base;
     struct turn_hook hooks[LOOP_TURN_HOOKS_MAX];
     size_t hook_count;
-    struct list kicked; /* watches that want a call in the next turn */
+    struct list deferred; /* struct loop_deferred */
+    struct list kicked;   /* watches that want a call in the next turn */
     bool stopping;
     bool no_wait;
 };
@@ -49,6 +50,7 @@ struct loop *loop_create(void)
     loop->base = event_base_new_with_config(config);
     event_config_free(config);
     CHECK(loop->base != NULL);
+    list_init(&loop->deferred);
     list_init(&loop->kicked);
     return loop;
 }
@@ -67,12 +69,18 @@ struct event_base *loop_base(struct loop *loop)
     return loop->base;
 }
 
-/* Outside of libevent's loop: inside, an event that is made active in a callback runs in the same
- * turn, and one that does so again and again would keep all others, and the hooks, from theirs. */
-static void run_kicks(struct loop *loop)
+/* And the kicks that they and others want. Outside of libevent's loop: inside, an event that is
+ * made active in a callback runs in the same turn, and one that does so again and again would keep
+ * all others, and the hooks, from theirs. */
+static void run_deferred(struct loop *loop)
 {
     struct list_node *node;
 
+    while ((node = list_pop_front(&loop->deferred)) != NULL) {
+        struct loop_deferred *deferred = LIST_ITEM(node, struct loop_deferred, node);
+
+        deferred->fn(deferred->context);
+    }
     while ((node = list_pop_front(&loop->kicked)) != NULL)
         event_active(LIST_ITEM(node, struct loop_watch, kick_node)->event, EV_READ, 0);
 }
@@ -82,13 +90,13 @@ static void run_hooks(struct loop *loop)
     loop->no_wait = false;
     for (size_t i = 0; i < loop->hook_count; i++)
         loop->hooks[i].fn(loop->hooks[i].context);
-    run_kicks(loop);
+    run_deferred(loop);
 }
 
 void loop_run(struct loop *loop)
 {
     loop->stopping = false;
-    run_kicks(loop);
+    run_deferred(loop);
     while (!loop->stopping) {
         int flags = EVLOOP_ONCE | (loop->no_wait ? EVLOOP_NONBLOCK : 0);
 
@@ -112,7 +120,7 @@ void loop_turn(struct loop *loop, unsigned max_wait_ms)
 {
     struct timeval wait = {(time_t)(max_wait_ms / 1000), (suseconds_t)(max_wait_ms % 1000) * 1000};
 
-    run_kicks(loop);
+    run_deferred(loop);
     if (!loop->no_wait)
         event_base_once(loop->base, -1, EV_TIMEOUT, wait_over, NULL, &wait);
     event_base_loop(loop->base, EVLOOP_ONCE | (loop->no_wait ? EVLOOP_NONBLOCK : 0));
@@ -123,6 +131,12 @@ void loop_on_turn_end(struct loop *loop, void (*fn)(void *context), void *contex
 {
     CHECK(loop->hook_count < LOOP_TURN_HOOKS_MAX);
     loop->hooks[loop->hook_count++] = (struct turn_hook){fn, context};
+}
+
+void loop_defer(struct loop *loop, struct loop_deferred *deferred)
+{
+    if (!list_node_linked(&deferred->node))
+        list_push_back(&loop->deferred, &deferred->node);
 }
 
 void loop_no_wait(struct loop *loop)

@@ -10,6 +10,7 @@
 #define BANTER_COMMON_LOOP_H
 
 #include "common/base.h"
+#include "common/list.h"
 
 struct event_base;
 struct loop;
@@ -33,6 +34,16 @@ void loop_turn(struct loop *loop, unsigned max_wait_ms);
 void loop_on_turn_end(struct loop *loop, void (*fn)(void *context), void *context);
 /* Something waits for the end of the turn: do not block in the next wait. */
 void loop_no_wait(struct loop *loop);
+
+/* What is to be done once at the end of a turn, after the functions above, however often it was
+ * asked for. Embedded in its owner, who sets fn and context and, before it goes, takes the node off
+ * with list_remove(). */
+struct loop_deferred {
+    struct list_node node;
+    void (*fn)(void *context);
+    void *context;
+};
+void loop_defer(struct loop *loop, struct loop_deferred *deferred);
 
 /* A timer, once or every interval_ms; not started. */
 struct loop_timer *loop_timer_create(struct loop *loop, void (*fn)(void *context), void *context);
