@@ -4,14 +4,28 @@
 #include "common/map.h"
 #include "common/mem.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define ID_BYTES (sizeof(uint64_t) + DEDUPE_KEY_BYTES)
 
+/* What a command is known by. */
+struct id {
+    uint64_t room_id;
+    uint8_t key[DEDUPE_KEY_BYTES];
+};
+
+/* Both maps find it inside their values: a copy would be one more cold line of memory for each of a
+ * command's seven look-ups. */
+_Static_assert(sizeof(struct id) == ID_BYTES, "no padding");
+_Static_assert(offsetof(struct dedupe_pending, key) ==
+                   offsetof(struct dedupe_pending, room_id) + sizeof(uint64_t),
+               "a pending command begins as an id does");
+
 /* An answer in the window. The room of the answer differs from the room of the id for CREATE_ROOM.
  */
 struct remembered {
-    uint8_t id[ID_BYTES];
+    struct id id;
     bool used;
     bool duplicate;
     struct waiter first;
@@ -29,10 +43,12 @@ struct dedupe {
     size_t next;
 };
 
-static void make_id(uint64_t room_id, const uint8_t key[DEDUPE_KEY_BYTES], uint8_t out[ID_BYTES])
+static struct id make_id(uint64_t room_id, const uint8_t key[DEDUPE_KEY_BYTES])
 {
-    memcpy(out, &room_id, sizeof(room_id));
-    memcpy(out + sizeof(room_id), key, DEDUPE_KEY_BYTES);
+    struct id id = {.room_id = room_id};
+
+    memcpy(id.key, key, DEDUPE_KEY_BYTES);
+    return id;
 }
 
 static bool same_waiter(struct waiter a, struct waiter b)
@@ -51,8 +67,8 @@ struct dedupe *dedupe_create(size_t window)
 {
     struct dedupe *dedupe = mem_alloc(sizeof(*dedupe));
 
-    dedupe->pending = map_create(ID_BYTES);
-    dedupe->answers = map_create(ID_BYTES);
+    dedupe->pending = map_create_inside(offsetof(struct dedupe_pending, room_id), ID_BYTES);
+    dedupe->answers = MAP_CREATE_INSIDE(struct remembered, id);
     dedupe->ring = mem_alloc_array(window, sizeof(*dedupe->ring));
     dedupe->window = window;
     return dedupe;
@@ -86,17 +102,15 @@ enum dedupe_verdict dedupe_check(struct dedupe *dedupe, uint64_t room_id,
                                  const uint8_t key[DEDUPE_KEY_BYTES], struct waiter waiter,
                                  struct dedupe_answer *answer_out)
 {
-    uint8_t id[ID_BYTES];
-    struct dedupe_pending *pending;
+    const struct id id = make_id(room_id, key);
+    struct dedupe_pending *pending = map_find(dedupe->pending, &id);
     struct remembered *known;
 
-    make_id(room_id, key, id);
-    pending = map_find(dedupe->pending, id);
     if (pending != NULL) {
         attach(pending, waiter);
         return DEDUPE_ATTACHED;
     }
-    known = map_find(dedupe->answers, id);
+    known = map_find(dedupe->answers, &id);
     if (known == NULL)
         return DEDUPE_NEW;
     *answer_out = (struct dedupe_answer){
@@ -112,22 +126,20 @@ enum dedupe_verdict dedupe_check(struct dedupe *dedupe, uint64_t room_id,
 
 void dedupe_begin(struct dedupe *dedupe, struct dedupe_pending *pending)
 {
-    uint8_t id[ID_BYTES];
-
-    make_id(pending->room_id, pending->key, id);
-    CHECK(map_put(dedupe->pending, id, pending) == NULL);
+    CHECK(map_put(dedupe->pending, &pending->room_id, pending) == NULL);
 }
 
 static void remember(struct dedupe *dedupe, const struct dedupe_pending *pending,
-                     const uint8_t id[ID_BYTES], const struct dedupe_answer *answer)
+                     const struct dedupe_answer *answer)
 {
     struct remembered *slot = &dedupe->ring[dedupe->next];
 
     dedupe->next = (dedupe->next + 1) % dedupe->window;
-    if (slot->used && map_find(dedupe->answers, slot->id) == slot)
-        map_remove(dedupe->answers, slot->id);
+    if (slot->used && map_find(dedupe->answers, &slot->id) == slot)
+        map_remove(dedupe->answers, &slot->id);
     mem_free(slot->text);
     *slot = (struct remembered){
+        .id = make_id(pending->room_id, pending->key),
         .used = true,
         .duplicate = answer->duplicate,
         .first = pending->first,
@@ -136,19 +148,15 @@ static void remember(struct dedupe *dedupe, const struct dedupe_pending *pending
         .created_at_us = answer->created_at_us,
         .text = mem_strdup(answer->text),
     };
-    memcpy(slot->id, id, ID_BYTES);
-    map_put(dedupe->answers, id, slot);
+    map_put(dedupe->answers, &slot->id, slot);
 }
 
 void dedupe_end(struct dedupe *dedupe, struct dedupe_pending *pending,
                 const struct dedupe_answer *answer)
 {
-    uint8_t id[ID_BYTES];
-
-    make_id(pending->room_id, pending->key, id);
-    CHECK(map_remove(dedupe->pending, id) == pending);
+    CHECK(map_remove(dedupe->pending, &pending->room_id) == pending);
     if (answer != NULL && dedupe->window > 0)
-        remember(dedupe, pending, id, answer);
+        remember(dedupe, pending, answer);
 }
 
 size_t dedupe_pending_count(const struct dedupe *dedupe)

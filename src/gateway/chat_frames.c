@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* What an ack has beside its client_id. */
+#define ACK_BYTES 160
+
 static void add_text(struct strbuf *out, const char *text)
 {
     json_write_string(out, (struct span){(const uint8_t *)text, strlen(text)});
@@ -14,7 +17,10 @@ static void add_text(struct strbuf *out, const char *text)
 
 static void add_number(struct strbuf *out, const char *name, uint64_t value)
 {
-    strbuf_printf(out, ",\"%s\":%llu", name, (unsigned long long)value);
+    strbuf_add_str(out, ",\"");
+    strbuf_add_str(out, name);
+    strbuf_add_str(out, "\":");
+    strbuf_add_u64(out, value);
 }
 
 static void add_client_id(struct strbuf *out, struct span client_id)
@@ -43,13 +49,15 @@ void chat_frame_ack(struct strbuf *out, uint64_t room_id, const struct bus_answe
 {
     char iso[CLOCK_ISO_SIZE];
 
+    strbuf_reserve(out,
+                   ACK_BYTES + client_id.len); /* there is one for each message: in one piece */
     strbuf_add_str(out, "{\"type\":\"ack\"");
     add_client_id(out, client_id);
     add_number(out, "room_id", room_id);
     add_number(out, "id", answer->seq);
-    strbuf_printf(out, ",\"created_at\":\"%s\",\"duplicate\":%s}",
-                  clock_format_iso(answer->created_at_us, iso),
-                  answer->duplicate ? "true" : "false");
+    strbuf_add_str(out, ",\"created_at\":\"");
+    strbuf_add_str(out, clock_format_iso(answer->created_at_us, iso));
+    strbuf_add_str(out, answer->duplicate ? "\",\"duplicate\":true}" : "\",\"duplicate\":false}");
 }
 
 void chat_frame_hello(struct strbuf *out, const struct hello_frame *hello)

@@ -55,6 +55,7 @@ static void make_key(uint64_t sender_id, struct span client_id, uint8_t key[DEDU
     struct strbuf name = STRBUF_EMPTY;
     uint8_t hash[DIGEST_SHA256_SIZE];
 
+    strbuf_reserve(&name, sizeof("client_id") + sizeof(sender_id) + client_id.len);
     strbuf_add_str(&name, "client_id");
     wire_write_u64(&name, sender_id);
     strbuf_add(&name, client_id.data, client_id.len);
