@@ -25,6 +25,7 @@ struct command *command_create(const struct bus_command *from, uint64_t now_ms)
     command->text = (struct span){bytes, from->text.len};
     command->deadline_ms = now_ms + from->ttl_ms;
     command->received_at_us = from->received_at_us;
+    command->hears_room = from->hears_room;
     command->pending.room_id = from->room_id;
     memcpy(command->pending.key, from->key, sizeof(from->key));
     command->pending.first = (struct waiter){from->worker_id, from->command_id};

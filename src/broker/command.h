@@ -62,6 +62,7 @@ struct command {
     uint64_t deadline_ms;    /* monotonic: nothing is begun later */
     uint64_t queued_us;      /* monotonic: when it was given to its writer */
     uint64_t received_at_us; /* by its worker's clock */
+    bool hears_room;         /* its worker takes the event as the answer */
     struct dedupe_pending pending;
 
     /* The writer's. */

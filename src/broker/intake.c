@@ -273,8 +273,14 @@ void intake_receive(void *context, const uint8_t *data, size_t len)
 
 /* ---- outcomes ---------------------------------------------------------------------------------*/
 
-static void publish_events(struct intake *intake, const struct command *command)
+/* Whether the events answered the first waiter, too. That saves a message on the bus for each that
+ * a client sends; where the event is lost, the worker repeats the command and gets an answer. */
+static bool publish_events(struct intake *intake, const struct command *command)
 {
+    bool answers = command->hears_room && command->kind == COMMAND_MESSAGE &&
+                   command->event_count == 1 && command->pending.first.worker_id != 0;
+    bool heard = false;
+
     for (unsigned i = 0; i < command->event_count; i++) {
         const struct command_event *event = &command->events[i];
         const struct log_event out = {
@@ -288,12 +294,14 @@ static void publish_events(struct intake *intake, const struct command *command)
             .received_at_us = command->received_at_us,
         };
 
-        publisher_event(intake->options.publisher, &out);
+        heard = publisher_event(intake->options.publisher, &out,
+                                answers ? &command->pending.first : NULL);
     }
     metrics_add(METRIC_BROKER_EVENTS, command->event_count);
+    return answers && heard;
 }
 
-static void answer_waiters(struct intake *intake, const struct command *command)
+static void answer_waiters(struct intake *intake, const struct command *command, bool first_knows)
 {
     const struct dedupe_pending *pending = &command->pending;
     struct bus_answer answer = {
@@ -306,7 +314,7 @@ static void answer_waiters(struct intake *intake, const struct command *command)
         .text = text_span(command->room_name),
     };
 
-    if (pending->first.worker_id != 0)
+    if (pending->first.worker_id != 0 && !first_knows)
         publisher_answer(intake->options.publisher, pending->first.worker_id, &answer);
     for (unsigned i = 0; i < pending->more_count; i++) {
         answer.command_id = pending->more[i].command_id;
@@ -325,14 +333,16 @@ static void finish_command(struct intake *intake, struct command *command)
         .text = command->room_name,
     };
 
+    bool first_knows = false;
+
     metrics_add_by2(METRIC_BROKER_RESULTS, command->kind, command->err, 1);
     if (command->err == ERR_NONE)
-        publish_events(intake, command);
+        first_knows = publish_events(intake, command);
     if (command->stale_head)
         publisher_refresh(intake->options.publisher, command->room_id);
     if (command->duplicate)
         metrics_add(METRIC_BROKER_DUPLICATES, 1);
-    answer_waiters(intake, command);
+    answer_waiters(intake, command, first_knows);
     dedupe_end(intake->dedupe, &command->pending, command->err == ERR_NONE ? &answer : NULL);
     command_destroy(&command);
     metrics_set(METRIC_BROKER_QUEUE, intake_pending(intake));

@@ -229,27 +229,30 @@ bool publisher_bind(struct publisher *publisher, const char *address, const char
     return bus_sock_attach(publisher->sock, address, error_out);
 }
 
-void publisher_event(struct publisher *publisher, const struct log_event *event)
+bool publisher_event(struct publisher *publisher, const struct log_event *event,
+                     const struct waiter *answered)
 {
     struct pub_room *room = map_find_u64(publisher->rooms, event->room_id);
+    struct waiter waiter = answered != NULL ? *answered : (struct waiter){0, 0};
 
     /* Nobody listens. Who subscribes at this moment gets a head that includes the event. */
     if (room == NULL)
-        return;
+        return false;
     strbuf_reset(&publisher->json);
     event_json_write(event, &publisher->json);
-    send(publisher,
-         &(struct bus_message){
-             .topic = BUS_TOPIC_ROOM,
-             .topic_id = event->room_id,
-             .type = BUS_EVENT,
-             .event = {event->room_id, event->seq, event->kind, event->actor_id,
-                       event->created_at_us, json_span(publisher), event->received_at_us},
-         });
+    send(publisher, &(struct bus_message){
+                        .topic = BUS_TOPIC_ROOM,
+                        .topic_id = event->room_id,
+                        .type = BUS_EVENT,
+                        .event = {event->room_id, event->seq, event->kind, event->actor_id,
+                                  event->created_at_us, json_span(publisher), event->received_at_us,
+                                  waiter.worker_id, waiter.command_id},
+                    });
     room->head = MAX(room->head, event->seq);
     room->last_event_ms = clock_mono_ms();
     list_remove(&room->active);
     list_push_back(&publisher->active, &room->active);
+    return true;
 }
 
 void publisher_answer(struct publisher *publisher, uint64_t worker_id,

@@ -13,6 +13,7 @@
 #ifndef BANTER_BROKER_PUBLISHER_H
 #define BANTER_BROKER_PUBLISHER_H
 
+#include "broker/dedupe.h"
 #include "common/bus_sock.h"
 #include "common/event_json.h"
 
@@ -38,8 +39,10 @@ void publisher_reopen(struct publisher *publisher);
 
 /* The shards (bit s) that this broker owns now. Heads of those that are new are asked for. */
 void publisher_set_owned(struct publisher *publisher, uint64_t owned);
-/* A committed event, in the order of the room's numbers. */
-void publisher_event(struct publisher *publisher, const struct log_event *event);
+/* A committed event, in the order of the room's numbers; it answers the waiter's command, too, if
+ * answered is not NULL. False if nobody listens to the room: then nothing was said. */
+bool publisher_event(struct publisher *publisher, const struct log_event *event,
+                     const struct waiter *answered);
 /* The answer to ask_head. */
 void publisher_head(struct publisher *publisher, uint64_t room_id, uint64_t head);
 /* The log may have events of the room that were never published. */

@@ -61,6 +61,7 @@ static void encode_command(const struct bus_command *command, struct strbuf *buf
     wire_write_u64(buf, command->room_id);
     wire_write_u64(buf, command->sender_id);
     strbuf_add(buf, command->key, sizeof(command->key));
+    wire_write_u8(buf, command->hears_room);
     wire_write_span16(buf, command->sender_name);
     wire_write_span16(buf, command->token_hash);
     wire_write_span32(buf, command->text);
@@ -81,6 +82,7 @@ static void decode_command(struct wire_reader *in, struct bus_command *command)
     key = wire_read_bytes(in, sizeof(command->key));
     if (key.len == sizeof(command->key))
         memcpy(command->key, key.data, key.len);
+    command->hears_room = read_bool(in);
     command->sender_name = wire_read_span16(in);
     command->token_hash = wire_read_span16(in);
     command->text = wire_read_span32(in);
@@ -122,6 +124,8 @@ static void encode_event(const struct bus_event *event, struct strbuf *buf)
     wire_write_u64(buf, event->actor_id);
     wire_write_u64(buf, event->created_at_us);
     wire_write_u64(buf, event->received_at_us);
+    wire_write_u64(buf, event->worker_id);
+    wire_write_u64(buf, event->command_id);
     wire_write_span32(buf, event->json);
 }
 
@@ -133,6 +137,8 @@ static void decode_event(struct wire_reader *in, struct bus_event *event)
     event->actor_id = wire_read_u64(in);
     event->created_at_us = wire_read_u64(in);
     event->received_at_us = wire_read_u64(in);
+    event->worker_id = wire_read_u64(in);
+    event->command_id = wire_read_u64(in);
     event->json = wire_read_span32(in);
     if (event->seq == 0)
         in->failed = true;

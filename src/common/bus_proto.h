@@ -30,7 +30,7 @@
 #include "common/limits.h"
 #include "common/strbuf.h"
 
-#define BUS_VERSION    1
+#define BUS_VERSION    2
 #define BUS_TOPIC_SIZE 9
 
 enum bus_topic {
@@ -100,6 +100,7 @@ struct bus_command {
     uint64_t room_id;
     uint64_t sender_id;
     uint8_t key[DEDUPE_KEY_BYTES];
+    bool hears_room; /* COMMAND_MESSAGE: the worker needs no answer if its event says it all */
     struct span sender_name;
     struct span token_hash; /* COMMAND_REVOKE: 32 bytes, or none for every session of the user */
     struct span text;
@@ -123,6 +124,10 @@ struct bus_event {
     uint64_t created_at_us;  /* the row's time */
     struct span json;        /* as clients receive it */
     uint64_t received_at_us; /* of its command; 0: of none, or read from the log */
+    /* The command that it answers, beside telling everybody: done, with this seq and time. 0: none,
+     * or there is an ANSWER. */
+    uint64_t worker_id;
+    uint64_t command_id;
 };
 
 struct bus_head {

@@ -80,6 +80,10 @@ static void publish(struct bus_link *link, struct pending *pending, uint64_t now
     message.command.ttl_ms =
         (uint32_t)(pending->deadline_ms > now ? pending->deadline_ms - now : 0);
     message.command.expires_at_us = clock_wall_us() + message.command.ttl_ms * UINT64_C(1000);
+    /* The event will be the answer; but not to a repeat, since it may be the event that was lost.
+     */
+    message.command.hears_room = message.command.kind == COMMAND_MESSAGE && pending->times == 0 &&
+                                 link->handlers.hears_room(link->context, message.command.room_id);
     if (pending->times++ > 0)
         metrics_add(METRIC_COMMAND_REPEATS, 1);
     send_message(link, &message);
@@ -234,6 +238,19 @@ static void on_answer(struct bus_link *link, const struct bus_answer *answer)
     finish(link, pending, &unknown);
 }
 
+static void on_event(struct bus_link *link, const struct bus_event *event)
+{
+    const struct bus_answer answer = {.command_id = event->command_id,
+                                      .room_id = event->room_id,
+                                      .seq = event->seq,
+                                      .created_at_us = event->created_at_us};
+
+    metrics_add(METRIC_BUS_EVENTS, 1);
+    link->handlers.on_event(link->context, event);
+    if (event->worker_id == link->worker_id)
+        on_answer(link, &answer);
+}
+
 static void on_downward(void *context, const uint8_t *data, size_t len)
 {
     struct bus_link *link = context;
@@ -245,8 +262,7 @@ static void on_downward(void *context, const uint8_t *data, size_t len)
     }
     switch (message.type) {
     case BUS_EVENT:
-        metrics_add(METRIC_BUS_EVENTS, 1);
-        link->handlers.on_event(link->context, &message.event);
+        on_event(link, &message.event);
         break;
     case BUS_HEAD:
         link->handlers.on_head(link->context, &message.head);
@@ -333,6 +349,8 @@ static void on_tick(void *context)
     LIST_FOREACH (node, &link->pending) {
         struct pending *pending = LIST_ITEM(node, struct pending, node);
 
+        if (pending->began_us / 1000 + link->options.retry_ms > now)
+            break; /* nothing that was sent so lately is due */
         if (pending->repeat_at_ms <= now && pending->deadline_ms > now) {
             pending->repeat_after_ms = MIN(pending->repeat_after_ms * 2, (uint64_t)RETRY_MAX_MS);
             publish(link, pending, now);

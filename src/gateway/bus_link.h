@@ -32,6 +32,8 @@ struct bus_link_handlers {
     void (*on_shard)(void *context, uint32_t shard);
     /* The broker's picture of this worker's presence in a shard is not ours. */
     void (*on_presence_resync)(void *context, uint32_t shard);
+    /* The room's events reach this worker. */
+    bool (*hears_room)(void *context, uint64_t room_id);
     /* The digests for a heartbeat. */
     void (*fill_digests)(void *context, uint64_t digest[SHARD_COUNT]);
     /* There is room for commands again after bus_link_full(). */

@@ -210,9 +210,8 @@ static void on_read_done(struct pool_job *job)
     note_read(rooms, page->read.err);
     if (page->room != NULL && page->read.err == ERR_NONE)
         keep_page(rooms, page->room, &page->read);
-    while ((node = list_pop_front(&page->waiting)) != NULL) {
+    while ((node = list_pop_front(&page->waiting)) != NULL)
         serve_page(rooms, LIST_ITEM(node, struct subscription, read_node), &page->read);
-    }
     log_read_fini(&page->read);
     mem_free(page);
 }
@@ -413,9 +412,17 @@ static void on_turn_end(void *context)
 
 /* ---- from the bus ---- */
 
+bool rooms_hear(const struct rooms *rooms, uint64_t room_id)
+{
+    const struct room *room = map_find_u64(rooms->by_id, room_id);
+
+    return room != NULL && room->log.live;
+}
+
 void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
 {
     struct room *room = map_find_u64(rooms->by_id, event->room_id);
+    enum room_log_result result;
     struct frame *frame;
     size_t before;
 
@@ -423,17 +430,11 @@ void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
         return;
     frame = frame_create_event(event);
     before = room->log.ring_bytes;
-    switch (room_log_on_event(&room->log, frame)) {
-    case ROOM_LOG_GAP:
+    result = room_log_on_event(&room->log, frame);
+    if (result == ROOM_LOG_GAP)
         metrics_add(METRIC_BUS_GAPS, 1);
-        break;
-    case ROOM_LOG_ADVANCED:
+    else if (result == ROOM_LOG_ADVANCED)
         delivery_count_received(&rooms->count, event->received_at_us);
-        break;
-    case ROOM_LOG_OLD:
-    case ROOM_LOG_RESET:
-        break;
-    }
     rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
     list_remove(&room->ring_node);
     if (room->log.ring_count > 0)
@@ -446,11 +447,10 @@ void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
 {
     struct room *room = map_find_u64(rooms->by_id, head->room_id);
     enum room_log_result result;
-    bool was_live;
+    bool was_live = room != NULL && room->log.live;
 
     if (room == NULL)
         return;
-    was_live = room->log.live;
     result = take_head(rooms, room, head->head, head->epoch);
     if (result == ROOM_LOG_RESET)
         for (uint32_t i = 0; i < room->member_count; i++)

@@ -84,6 +84,9 @@ void rooms_unsubscribe(struct rooms *rooms, struct subscription *sub);
 /* The subscriber has room again. */
 void rooms_pump(struct rooms *rooms, struct subscription *sub);
 
+/* The room's topic is ours: its head was heard, so its events come, too, unless one is lost. */
+bool rooms_hear(const struct rooms *rooms, uint64_t room_id);
+
 /* From the bus. */
 void rooms_on_event(struct rooms *rooms, const struct bus_event *event);
 void rooms_on_head(struct rooms *rooms, const struct bus_head *head);

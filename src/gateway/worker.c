@@ -97,6 +97,13 @@ static void fill_digests(void *context, uint64_t digest[SHARD_COUNT])
     presence_local_digests(worker->presence, digest);
 }
 
+static bool hears_room(void *context, uint64_t room_id)
+{
+    const struct worker *worker = context;
+
+    return rooms_hear(worker->services.rooms, room_id);
+}
+
 static void on_room(void *context)
 {
     struct worker *worker = context;
@@ -105,7 +112,8 @@ static void on_room(void *context)
 }
 
 static const struct bus_link_handlers link_handlers = {
-    on_event, on_head, on_ephemeral, on_revoke, send_presence, send_presence, fill_digests, on_room,
+    on_event,      on_head,    on_ephemeral, on_revoke, send_presence,
+    send_presence, hears_room, fill_digests, on_room,
 };
 
 /* ---- is the database there? ---- */

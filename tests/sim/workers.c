@@ -62,6 +62,13 @@ static void fill_digests(void *context, uint64_t digest[SHARD_COUNT])
     memset(digest, 0, SHARD_COUNT * sizeof(*digest));
 }
 
+static bool hears_room(void *context, uint64_t room_id)
+{
+    const struct worker *worker = context;
+
+    return rooms_hear(worker->rooms, room_id);
+}
+
 static void on_room(void *context)
 {
     (void)context;
@@ -89,6 +96,7 @@ void sim_worker_start(unsigned index)
         .on_shard = on_shard,
         .on_presence_resync = on_shard,
         .fill_digests = fill_digests,
+        .hears_room = hears_room,
         .on_room = on_room,
     };
     const struct bus_link_options link = {

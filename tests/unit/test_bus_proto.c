@@ -40,6 +40,7 @@ static struct bus_message messages[] = {
                  .room_id = 9,
                  .sender_id = 5,
                  .key = "fifteen letters",
+                 .hears_room = true,
                  .sender_name = TEXT("ada"),
                  .text = TEXT("Since six.")}},
     {BUS_TOPIC_SHARD, 63, BUS_COMMAND,
@@ -64,9 +65,10 @@ static struct bus_message messages[] = {
     {BUS_TOPIC_SHARD, 3, BUS_TYPING, .typing = {7, 8, TEXT("grace")}},
     {BUS_TOPIC_PULSE, 0, BUS_HEARTBEAT, .heartbeat = {.worker_id = 77, .leaving = true}},
     {BUS_TOPIC_ROOM, 7, BUS_EVENT,
-     .event = {7, 1, EVENT_MESSAGE, 3, 1767323045678901, TEXT("{}"), 1767323045000001}},
+     .event = {7, 1, EVENT_MESSAGE, 3, 1767323045678901, TEXT("{}"), 1767323045000001, 77, 12}},
     {BUS_TOPIC_ROOM, 7, BUS_EVENT,
-     .event = {7, UINT64_MAX, EVENT_ROOM_REMOVED, 0, 0, TEXT(""), UINT64_MAX}},
+     .event = {7, UINT64_MAX, EVENT_ROOM_REMOVED, 0, 0, TEXT(""), UINT64_MAX, UINT64_MAX,
+               UINT64_MAX}},
     {BUS_TOPIC_ROOM, 7, BUS_HEAD, .head = {7, 0, UINT64_C(81985529216486)}},
     {BUS_TOPIC_ROOM, 7, BUS_EPHEMERAL, .ephemeral = {7, EPHEMERAL_PRESENCE, 3, TEXT("{\"a\":1}")}},
     {BUS_TOPIC_ROOM, 7, BUS_EPHEMERAL, .ephemeral = {7, EPHEMERAL_TYPING, 3, TEXT("{}")}},
@@ -122,7 +124,7 @@ static void assert_same_up(const struct bus_message *one, const struct bus_messa
         assert_true(a->ttl_ms == b->ttl_ms && a->kind == b->kind && a->room_id == b->room_id);
         assert_true(a->expires_at_us == b->expires_at_us);
         assert_true(a->received_at_us == b->received_at_us);
-        assert_true(a->sender_id == b->sender_id);
+        assert_true(a->sender_id == b->sender_id && a->hears_room == b->hears_room);
         assert_memory_equal(a->key, b->key, sizeof(a->key));
         assert_same(a->sender_name, b->sender_name);
         assert_same(a->token_hash, b->token_hash);
@@ -174,6 +176,8 @@ static void assert_same_down(const struct bus_message *one, const struct bus_mes
         assert_true(one->event.actor_id == other->event.actor_id);
         assert_true(one->event.created_at_us == other->event.created_at_us);
         assert_true(one->event.received_at_us == other->event.received_at_us);
+        assert_true(one->event.worker_id == other->event.worker_id);
+        assert_true(one->event.command_id == other->event.command_id);
         assert_same(one->event.json, other->event.json);
         break;
     case BUS_HEAD:
@@ -244,7 +248,7 @@ static void test_every_type_is_here(void **unused)
 static void test_layout(void **unused)
 {
     static const char head[] = "r\0\0\0\0\0\0\x01\x02"
-                               "\x01\x06"
+                               "\x02\x06"
                                "\0\0\0\0\0\0\x01\x02"
                                "\0\0\0\0\0\0\0\x03"
                                "\x01\x02\x03\x04\x05\x06\x07\x08";
@@ -394,6 +398,7 @@ static const struct {
 } bad_fields[] = {
     {"a command of kind 0", BUS_COMMAND, 36, 0},
     {"a command of an unknown kind", BUS_COMMAND, 36, COMMAND_REMOVE_ROOM + 1},
+    {"a command of a worker that half hears", BUS_COMMAND, 69, 2},
     {"a snapshot that is neither", BUS_PRESENCE, 8, 2},
     {"a piece that is news", BUS_PRESENCE, 8, 0},
     {"a piece that is half the last", BUS_PRESENCE, 9, 2},

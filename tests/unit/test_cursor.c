@@ -17,7 +17,7 @@
 
 static struct frame *frame_of(uint64_t seq)
 {
-    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(const uint8_t *)"{}", 2}, 0};
+    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(const uint8_t *)"{}", 2}, 0, 0, 0};
 
     return frame_create_event(&event);
 }

@@ -74,7 +74,7 @@ static void test_lengths(void **unused)
 
 static void test_event(void **unused)
 {
-    struct bus_event event = {7, 41, EVENT_MEMBER_LEFT, 3, 0, span_of("{}"), 0};
+    struct bus_event event = {7, 41, EVENT_MEMBER_LEFT, 3, 0, span_of("{}"), 0, 0, 0};
     struct frame *frame = frame_create_event(&event);
 
     (void)unused;
@@ -126,7 +126,7 @@ static void test_references(void **unused)
 
 static void test_stream_of_an_event(void **unused)
 {
-    struct bus_event event = {7, 41, EVENT_MESSAGE, 3, 0, span_of("{\"id\":41}"), 0};
+    struct bus_event event = {7, 41, EVENT_MESSAGE, 3, 0, span_of("{\"id\":41}"), 0, 0, 0};
     struct frame *frame = frame_create_event(&event);
     struct frame *stream = frame_stream(frame);
 
@@ -163,7 +163,8 @@ static void test_stream_outlives_its_frame(void **unused)
 static void test_stream_of_a_long_event(void **unused)
 {
     char *json = mem_alloc(70000);
-    struct bus_event event = {7, UINT64_MAX, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, 70000}, 0};
+    struct bus_event event = {7, UINT64_MAX, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, 70000}, 0,
+                              0, 0};
     struct frame *frame;
     struct frame *stream;
 
@@ -182,7 +183,7 @@ static void test_stream_of_a_long_event(void **unused)
 static struct frame *event_of(uint64_t seq, size_t len)
 {
     char *json = mem_alloc(len);
-    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, len}, 0};
+    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(uint8_t *)json, len}, 0, 0, 0};
     struct frame *frame;
 
     memset(json, 'j', len);

@@ -26,6 +26,9 @@ static void note(const char *what, uint64_t id)
              (unsigned long long)id);
 }
 
+static bool accepts;
+static bool anybody_hears = true;
+
 static void assert_done(const char *expected)
 {
     assert_string_equal(done, expected);
@@ -64,10 +67,14 @@ void publisher_revoke(struct publisher *publisher, const struct bus_revoke *revo
     note("revoke", revoke->user_id);
 }
 
-void publisher_event(struct publisher *publisher, const struct log_event *event)
+bool publisher_event(struct publisher *publisher, const struct log_event *event,
+                     const struct waiter *answered)
 {
     (void)publisher;
     note("event", event->room_id);
+    if (answered != NULL)
+        note("answers", answered->command_id);
+    return anybody_hears;
 }
 
 void publisher_head(struct publisher *publisher, uint64_t room_id, uint64_t head)
@@ -83,13 +90,18 @@ void publisher_refresh(struct publisher *publisher, uint64_t room_id)
     note("refresh", room_id);
 }
 
-/* Every command is refused at once, so that nothing is under way. */
+/* Every command is written or refused at once, so that nothing is under way. */
 void writers_submit_command(struct writers *writers, struct command *command)
 {
     (void)writers;
     note("write", command->room_id);
-    command->err = ERR_NOT_A_MEMBER;
-    command->result_room_id = command->room_id;
+    command_reset_outcome(command);
+    if (accepts) {
+        command->seq = 1;
+        command_add_event(command, EVENT_MESSAGE, 1);
+    } else {
+        command->err = ERR_NOT_A_MEMBER;
+    }
     intake_finish(intake, &command->job);
 }
 
@@ -140,7 +152,7 @@ static void receive(const struct bus_message *message)
     strbuf_fini(&bytes);
 }
 
-static void say_until(uint64_t shard, uint64_t room_id, uint64_t expires_at_us)
+static struct bus_message message_until(uint64_t shard, uint64_t room_id, uint64_t expires_at_us)
 {
     struct bus_message message = {BUS_TOPIC_SHARD, shard, BUS_COMMAND,
                                   .command = {.worker_id = WORKER,
@@ -152,6 +164,13 @@ static void say_until(uint64_t shard, uint64_t room_id, uint64_t expires_at_us)
                                               .sender_id = ANNA}};
 
     memcpy(message.command.key, &next_id, sizeof(next_id));
+    return message;
+}
+
+static void say_until(uint64_t shard, uint64_t room_id, uint64_t expires_at_us)
+{
+    struct bus_message message = message_until(shard, room_id, expires_at_us);
+
     receive(&message);
 }
 
@@ -217,6 +236,33 @@ static void what_comes_too_late_does_not_happen(void **state)
     assert_done("");
 }
 
+/* A worker that hears the room needs no answer beside the event; unless nobody hears it any more,
+ * and for a repeat, whose event may be the one that was lost. */
+static void an_event_answers_who_hears_it(void **state)
+{
+    struct bus_message message = message_until(OURS, OURS, clock_wall_us() + 1000000);
+
+    (void)state;
+    accepts = true;
+    receive(&message);
+    assert_done("write5 event5 answer5 ");
+    message = message_until(OURS, OURS, clock_wall_us() + 1000000);
+    message.command.hears_room = true;
+    message.command.command_id = 7;
+    receive(&message);
+    assert_done("write5 event5 answers7 ");
+    receive(&message);
+    assert_done("answer5 ");
+    message = message_until(OURS, OURS, clock_wall_us() + 1000000);
+    message.command.hears_room = true;
+    message.command.command_id = 8;
+    anybody_hears = false;
+    receive(&message);
+    assert_done("write5 event5 answers8 answer5 ");
+    anybody_hears = true;
+    accepts = false;
+}
+
 static void others_presence_is_left_to_them(void **state)
 {
     struct bus_message typing = {BUS_TOPIC_SHARD, OURS, BUS_TYPING, .typing = {.user_id = ANNA}};
@@ -258,9 +304,8 @@ static void nothing_is_taken_at_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(others_commands_are_left_to_them),
-        TEST(what_comes_too_late_does_not_happen),
-        TEST(others_presence_is_left_to_them),
+        TEST(others_commands_are_left_to_them), TEST(what_comes_too_late_does_not_happen),
+        TEST(an_event_answers_who_hears_it),    TEST(others_presence_is_left_to_them),
         TEST(nothing_is_taken_at_the_end),
     };
 

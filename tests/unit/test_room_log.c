@@ -19,8 +19,8 @@
 
 static struct frame *frame_of(uint64_t seq, const char *json)
 {
-    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(const uint8_t *)json, strlen(json)},
-                              0};
+    struct bus_event event = {7, seq, EVENT_MESSAGE, 3, 0, {(const uint8_t *)json, strlen(json)}, 0,
+                              0, 0};
 
     return frame_create_event(&event);
 }
@@ -355,7 +355,7 @@ static void test_runs_and_gaps(void **unused)
 /* Only messages are everybody's; and what is long goes event by event. */
 static void test_no_run(void **unused)
 {
-    struct bus_event left = {7, 11, EVENT_MEMBER_LEFT, 3, 0, {(const uint8_t *)"{}", 2}, 0};
+    struct bus_event left = {7, 11, EVENT_MEMBER_LEFT, 3, 0, {(const uint8_t *)"{}", 2}, 0, 0, 0};
     struct frame *frame = frame_create_event(&left);
     struct room_log log;
     char *json = mem_alloc(ROOM_LOG_RUN_BYTES_MAX / 2);
