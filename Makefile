@@ -210,7 +210,8 @@ $(FUZZ_PROGRAMS):
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
 
 # Measured by make bench and bench-guard only, and built with the tests so that they stay true.
-BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/deflate/cost $(BENCH_PARTS)
+REST_PROGRAMS := $(addprefix $(B)/bench/rest/,bare_evhttp statements scrypt_alone)
+BENCH_PROGRAMS := $(B)/bench/guard/hot_paths $(B)/bench/deflate/cost $(BENCH_PARTS) $(REST_PROGRAMS)
 
 unit-programs: $(UNIT_PROGRAMS) $(TOOL_PROGRAMS) $(SIM_PROGRAM) $(BENCH_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
@@ -401,6 +402,19 @@ bench: ## measure Banter beside other servers: docs/benchmarks; BENCH_REPEAT=5, 
 	@sh deploy/bootstrap.sh --bench
 	+@$(AGAIN) all $(BENCH_PROGRAMS) bench/node_modules/.stamp
 	@BANTER_BIN_DIR=$(B)/bin node bench/bench.mjs
+
+.PHONY: bench-rest bench-scaling
+bench-rest: ## measure REST beside bare evhttp, bare statements and bare scrypt: docs/benchmarks/rest.md
+	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --bench
+	+@$(AGAIN) all $(BENCH_PROGRAMS) bench/node_modules/.stamp
+	@BANTER_BIN_DIR=$(B)/bin node bench/rest/rest.mjs
+
+bench-scaling: ## measure how costs grow: docs/benchmarks/scaling.json, the tables and pictures of docs/SCALING.md
+	@sh deploy/bootstrap.sh
+	@sh deploy/bootstrap.sh --bench
+	+@$(AGAIN) all $(BENCH_PROGRAMS) bench/node_modules/.stamp
+	@BANTER_BIN_DIR=$(B)/bin node bench/scaling/scaling.mjs
 
 bench-guard: $(B)/bench/guard/hot_paths ## instructions a delivery and a message; fails when one rose by over 5 %
 	@sh deploy/bootstrap.sh --dev

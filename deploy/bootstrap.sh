@@ -74,6 +74,7 @@ look() {
     need nginx command nginx
     need libnginx-mod-nchan file /usr/lib/nginx/modules/ngx_nchan_module.so
     need util-linux command taskset
+    need wrk command wrk
   fi
   if [ "$1" = --deb ]; then
     need build-essential file /usr/share/doc/build-essential

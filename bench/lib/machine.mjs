@@ -18,7 +18,7 @@ function said(file, args, part = /.+/) {
 }
 
 const packageVersion = (name) => JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
-const debianVersion = (name) => said('dpkg-query', ['-W', '-f=${Version}', name]);
+export const debianVersion = (name) => said('dpkg-query', ['-W', '-f=${Version}', name]);
 
 export function machine() {
   const cpus = os.cpus();

@@ -1,11 +1,9 @@
 // The page of docs/benchmarks, in Markdown, from the runs' results.
 import { FIGURES, faultsOf, present, series, titleOf, writtenSpread } from './figures.mjs';
+import { table, whereTable } from './markdown.mjs';
 import { PROMISES } from './promises.mjs';
 import { SCENARIOS } from './scenarios.mjs';
 import { ratios, spread } from './stats.mjs';
-
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 function faultCell(runs, scenario, server) {
   const own = runs.filter((run) => run.scenario === scenario.id && run.server === server);
@@ -72,7 +70,7 @@ export function page({ began, minutes, machine, versions, repeat, runs }, drawn)
     promiseTable(runs),
     faultless(runs),
     '## Where',
-    table(['what', ''], [...Object.entries(machine), ...Object.entries(versions)].filter(([, value]) => value !== '').map(([name, value]) => [name.replace('_', ' '), String(value)])),
+    whereTable(machine, versions),
     ...measured.map((scenario) => scenarioSection(runs, scenario, drawn[scenario.id])),
   ].join('\n\n')}\n`;
 }

@@ -92,6 +92,31 @@ export function bars({ heading, unit, rows }) {
   });
 }
 
+// Curves of what grows with what. lines: [{name, points: [[x, y]…]}]; both scales logarithmic if log.
+export function curves({ heading, unit, along, lines, log = false }) {
+  const colours = [BANTER, LIMIT, '#0f766e', '#7c3aed'];
+  const symbols = ['circle', 'diamond', 'rect', 'triangle'];
+  const axis = (extra) => scale({ type: log ? 'log' : 'value', axisLine: { show: true, lineStyle: { color: FAINT } }, ...extra });
+
+  return draw(340, {
+    title: title(heading, unit),
+    legend: { left: 16, top: 56, itemGap: 18, textStyle: { color: INK, fontSize: 12 }, data: lines.map(({ name }, i) => ({ name, icon: symbols[i] })) },
+    grid: { left: 20, right: 40, top: 92, bottom: 34, containLabel: true },
+    xAxis: axis({ name: along, nameLocation: 'middle', nameGap: 26, nameTextStyle: { color: INK, fontSize: 12 }, min: log ? 'dataMin' : 0 }),
+    yAxis: axis({}),
+    series: lines.map(({ name, points }, i) => ({
+      name,
+      type: 'line',
+      data: points,
+      symbol: symbols[i],
+      symbolSize: 8,
+      color: colours[i],
+      lineStyle: { width: 2, color: colours[i] },
+      itemStyle: { color: colours[i] },
+    })),
+  });
+}
+
 // Percentiles on a logarithmic scale. rows: [{name, points: [value…], label}]; kinds: their names.
 export function percentiles({ heading, unit, kinds, rows }) {
   const symbols = ['circle', 'diamond', 'rect', 'triangle'];

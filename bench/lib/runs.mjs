@@ -19,7 +19,7 @@ const LOAD_CORE = 1;
 const flags = (options) => Object.entries(options).map(([name, value]) => `--${name}=${value}`);
 
 // What the load generator says about a server, as it prints it.
-async function measure(server, options, cores) {
+export async function measure(server, options, cores) {
   const dir = mkdtempSync(path.join(tmpdir(), 'banter-bench-'));
   try {
     const plan = path.join(dir, 'plan');
@@ -66,7 +66,7 @@ const ticks = (pid) => {
 // Until no process of the server has done anything for a third of a second (at most ten seconds: a
 // server that is never idle is measured so), and what was written before (seeds, the last run) is on
 // the disk, where commits would wait behind it.
-async function idle(server) {
+export async function idle(server) {
   const used = () => Object.values(server.processes).reduce((sum, pid) => sum + ticks(pid), 0);
   let before = used();
   for (let i = 0; i < 30; i += 1) {

@@ -50,7 +50,7 @@ const pin = (pid, core) => execFileSync('taskset', ['-a', '-p', '-c', String(cor
 
 // One machine plays thousands of people, and as many come at once as in no normal hour: what bounds
 // a single user or address is off, and the queues are as long as the crowd.
-const CROWD = {
+export const CROWD = {
   rate_request: 0,
   rate_send: 0,
   rate_join: 0,
@@ -63,17 +63,18 @@ const CROWD = {
 
 // The worker has the server's core; everything else shares the load's. Without cores nothing is
 // pinned. worker is the first of them, for when there is only one.
-export async function startBanter({ rooms, serverCore, loadCore, workers = 1, env = {} }) {
-  const stack = await startStack({ workers, env: { log_level: 'warn', ...CROWD, ...env } });
+export async function startBanter({ rooms, serverCore, loadCore, workers = 1, brokers = 1, env = {} }) {
+  const stack = await startStack({ workers, brokers, env: { log_level: 'warn', ...CROWD, ...env } });
   try {
     const plan = await seed(stack.database, rooms);
-    const broker = stack.brokers[0].pid;
+    const [broker, ...otherBrokers] = stack.brokers.map(({ pid }) => pid);
     const [worker, ...others] = stack.workers();
     if (serverCore !== undefined) {
-      for (const pid of [stack.database.pid, broker, stack.gateways[0].pid]) pin(pid, loadCore);
+      for (const pid of [stack.database.pid, broker, ...otherBrokers, stack.gateways[0].pid]) pin(pid, loadCore);
       for (const pid of [worker, ...others]) pin(pid, serverCore);
     }
     return {
+      stack,
       protocol: 'banter',
       address: `127.0.0.1:${stack.port}`,
       database: stack.database.url,
@@ -82,6 +83,7 @@ export async function startBanter({ rooms, serverCore, loadCore, workers = 1, en
         worker,
         ...Object.fromEntries(others.map((pid, i) => [`worker${i + 2}`, pid])),
         broker,
+        ...Object.fromEntries(otherBrokers.map((pid, i) => [`broker${i + 2}`, pid])),
         mariadb: stack.database.pid,
       },
       stop: () => stack.stop(),

@@ -16,7 +16,7 @@ struct history {
     struct request *request;
     struct store_page page;
     struct strbuf messages; /* as they come from the log, one after the other */
-    size_t ends[PAGE_LIMIT_MAX];
+    size_t *ends;           /* where each of them ends */
     size_t count;
     uint64_t last_seq; /* in the direction of the page */
 };
@@ -85,7 +85,6 @@ static void write_page(struct history *history, struct strbuf *out)
         strbuf_add(out, texts + begin, history->ends[at] - begin);
     }
     strbuf_add_char(out, ']');
-    strbuf_fini(&history->messages);
 }
 
 /* A full page has a next one, in the direction in which it was asked for. */
@@ -105,10 +104,14 @@ static void add_link(struct history *history)
 enum err history_query(struct request *request, struct db *db)
 {
     struct history *history = request->state;
-    enum err err = store_log_messages(db, request->room_id, &history->page, on_message, history);
+    enum err err;
 
+    history->ends = mem_alloc_array(history->page.limit, sizeof(*history->ends));
+    err = store_log_messages(db, request->room_id, &history->page, on_message, history);
     write_page(history, &request->out);
     add_link(history);
+    strbuf_fini(&history->messages);
+    mem_free(history->ends);
     return err;
 }
 

@@ -117,9 +117,10 @@ enum routes_result routes_find(const char *method, struct span path, const struc
 
         if (!match(routes[i].path, path, &id))
             continue;
-        add_method(allow_out, routes[i].method);
-        if (strcmp(routes[i].method, method) != 0)
+        if (strcmp(routes[i].method, method) != 0) {
+            add_method(allow_out, routes[i].method);
             continue;
+        }
         *route_out = &routes[i];
         if (id.data != NULL && !read_id(&routes[i], id, id_out))
             return ROUTES_BAD_NUMBER;
