@@ -179,6 +179,17 @@ static enum routes_result find(const char *method, const char *path, const struc
     return routes_find(method, span, route, room_id, allow);
 }
 
+/* Whatever reaches the database or becomes a socket has a rate; pages and probes have none. */
+static void assert_limited(const struct route *route)
+{
+    bool wanted = strncmp(route->path, "/api/", 5) == 0 || strncmp(route->path, "/ws/", 4) == 0;
+    enum rate_class kind;
+
+    if (route_rate(route, &kind) != wanted)
+        fail_msg("%s %s: a rate is %s", route->method, route->path, wanted ? "missing" : "extra");
+    assert_true(!wanted || kind < RATE_CLASSES);
+}
+
 static void test_paths(void **unused)
 {
     (void)unused;
@@ -193,6 +204,7 @@ static void test_paths(void **unused)
         if (result == ROUTES_FOUND) {
             assert_string_equal(route->path, paths[i].found);
             assert_string_equal(route->method, paths[i].method);
+            assert_limited(route);
             if (room_id != paths[i].room_id)
                 fail_msg("%s: room %llu", paths[i].path, (unsigned long long)room_id);
         }
