@@ -6,13 +6,10 @@
 #define FAILURES_BITS 8
 #define FAILURES_MAX  ((UINT64_C(1) << FAILURES_BITS) - 1)
 
-uint64_t login_delay_key(uint64_t user_id, struct span username, uint64_t address)
+uint64_t login_delay_key(struct span folded, uint64_t address)
 {
-    /* A name without an account is told from a user's number by the first member. */
-    uint64_t parts[] = {user_id == 0, user_id, address};
+    const uint64_t parts[] = {slot_cache_key(folded.data, folded.len), address};
 
-    if (user_id == 0)
-        parts[1] = slot_cache_key(username.data, username.len);
     return slot_cache_key(parts, sizeof(parts));
 }
 

@@ -24,8 +24,9 @@ struct login_delay {
     uint64_t max_ms;
 };
 
-/* A key for an account and an address, whatever these numbers and names are. */
-uint64_t login_delay_key(uint64_t user_id, struct span username, uint64_t address);
+/* A key for a name (folded, unicode.h) and an address. The name's, not the account's: whether there
+ * is one makes no difference, in no spelling of it. */
+uint64_t login_delay_key(struct span folded, uint64_t address);
 /* How long the next attempt has to wait; 0: it may begin. */
 uint64_t login_delay_left(const struct login_delay *delay, uint64_t key, uint64_t now_ms);
 /* The same, and an attempt that may begin is counted as failed. */

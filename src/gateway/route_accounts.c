@@ -9,6 +9,7 @@
 #include "common/password.h"
 #include "common/settings.h"
 #include "common/store_rooms.h"
+#include "common/unicode.h"
 #include "gateway/farewell.h"
 #include "gateway/limiter.h"
 #include "gateway/login_delay.h"
@@ -318,13 +319,24 @@ static void on_checked(struct request *request)
         request_run(request, request->services->db, insert_session, on_session);
 }
 
+static uint64_t delay_key(const struct request *request)
+{
+    char folded[4 * USERNAME_BYTES_MAX];
+    struct span name = name_of(request->state);
+    size_t len;
+
+    if (unicode_fold(name, folded, sizeof(folded), &len))
+        name = (struct span){(const uint8_t *)folded, len};
+    return login_delay_key(name,
+                           limiter_address(request->services->limiter, &request->origin.client));
+}
+
 static void on_found(struct request *request)
 {
     struct limiter *limiter = request->services->limiter;
     struct credentials *given = request->state;
 
-    given->delay_key = login_delay_key(given->known ? given->user.id : 0, name_of(given),
-                                       limiter_address(limiter, &request->origin.client));
+    given->delay_key = delay_key(request);
     if (request->err == ERR_NONE) {
         request->wait_ms = limiter_login_left(limiter, given->delay_key);
         request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;

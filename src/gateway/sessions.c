@@ -19,8 +19,8 @@ struct sessions {
     struct list all; /* the one that was checked longest ago first */
     struct loop_timer *timer;
     uint64_t revoked; /* how many revocations were heard */
-    uint64_t steps; /* of a check interval */
-    uint64_t due;   /* look-ups times steps */
+    uint64_t steps;   /* of a check interval */
+    uint64_t due;     /* look-ups times steps */
 };
 
 /* Looks one session up again. It may be gone, and another in its place, when the answer comes. */
