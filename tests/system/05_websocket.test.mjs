@@ -182,6 +182,7 @@ for (const workers of [1, 4]) {
       const { owner, room } = await makeRoom(api, 0);
       const guest = await api.user('guest');
       const plain = await open(room, owner);
+      await plain.waitType('user_activity'); // its own: from now on it hears
       const resumed = await open(room, owner, { since: 0 });
       await resumed.waitType('caught_up');
       await guest.api.join(room.id);
@@ -194,7 +195,6 @@ for (const workers of [1, 4]) {
       });
       await plain.say('the end');
       await plain.waitFor(isMessage('the end'));
-      await plain.waitType('user_activity');
       const kinds = new Set(plain.frames.map((frame) => frame.type));
       assert.deepEqual([...kinds].sort(), ['ack', 'new_message', 'user_activity']);
       await plain.end();

@@ -10,8 +10,8 @@ const ROUNDS = 10
 async function player(name) {
   const client = new BanterClient({ url, WebSocket })
   const username = `${name}-${Date.now().toString(36)}`
-  await client.register({ username, email: `${username}@example.org`, password: 'paddle' })
-  await client.login({ username, password: 'paddle' })
+  await client.register({ username, email: `${username}@example.org`, password: 'table tennis' })
+  await client.login({ username, password: 'table tennis' })
   await client.connect()
   return client
 }
