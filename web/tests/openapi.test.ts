@@ -166,7 +166,7 @@ describe('openapi.json', () => {
     const { schemas, parameters } = spec.components
     expect(schemas.Username.maxLength).toBe(limit('USERNAME_CHARS_MAX'))
     expect(schemas.Registration.properties.email.maxLength).toBe(limit('EMAIL_CHARS_MAX'))
-    expect(schemas.Registration.properties.password.maxLength).toBe(limit('PASSWORD_BYTES_MAX'))
+    expect(schemas.NewPassword.maxLength).toBe(limit('PASSWORD_BYTES_MAX'))
     expect(schemas.RoomName.maxLength).toBe(limit('ROOM_NAME_CHARS_MAX'))
     expect(schemas.Text.maxLength).toBe(limit('MESSAGE_CHARS_MAX'))
     expect(schemas.ClientId.maxLength).toBe(limit('CLIENT_ID_CHARS_MAX'))
