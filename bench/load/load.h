@@ -81,6 +81,7 @@ struct plan {
 
 /* Lines of "ROOM s|- PATH". Ends the program with a sentence if the file is none. */
 void plan_read(struct plan *plan, const char *path);
+void plan_fini(struct plan *plan);
 
 /* ---- proc.c: what the server's processes use --------------------------------------------------*/
 

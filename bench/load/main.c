@@ -216,6 +216,7 @@ int main(int argc, char **argv)
         pss_after[i] = proc_pss_bytes(options.watched[i].pid);
     kernel_after = proc_kernel_bytes();
     print_results(&plan);
+    plan_fini(&plan);
     return results.refused + results.lost + results.repeated + results.reordered + results.errors +
                        results.closed >
                    0

@@ -32,3 +32,10 @@ void plan_read(struct plan *plan, const char *path)
     }
     fclose(file);
 }
+
+void plan_fini(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        mem_free(plan->lines[i].path);
+    mem_free(plan->lines);
+}
