@@ -42,8 +42,11 @@ bool sandbox_user_known(const struct settings *settings, char *error, size_t err
 
 static bool become(const struct passwd *user, char *error, size_t error_size)
 {
+    int parent_death = 0;
+
     if (user->pw_uid == geteuid())
         return true;
+    prctl(PR_GET_PDEATHSIG, &parent_death);
     if (initgroups(user->pw_name, user->pw_gid) != 0 ||
         setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
@@ -51,6 +54,8 @@ static bool become(const struct passwd *user, char *error, size_t error_size)
                  strerror(errno));
         return false;
     }
+    /* The kernel forgets it with the user. */
+    prctl(PR_SET_PDEATHSIG, parent_death);
     return true;
 }
 

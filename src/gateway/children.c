@@ -99,6 +99,8 @@ ATTR_NORETURN static void become_child(struct master *master, const struct gener
         log_error("master.log", "reason=\"%s\"", error); /* the settings have checked it */
     if (!sandbox_enter(&generation->settings, error, sizeof(error)))
         fatal("%s", error);
+    if (getppid() != master->pid)
+        _exit(1); /* it died while this was becoming another user, which forgets the signal */
     if (child->is_admin)
         status =
             admin_process_run(&generation->settings, master->metrics, master->places + 1, place);

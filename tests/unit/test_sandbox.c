@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -30,7 +32,10 @@ static bool holds(bool (*what)(void))
     pid_t child = fork();
 
     if (child == 0)
-        _exit(sandbox_enter(&settings, error, sizeof(error)) && what() ? 0 : 1);
+        _exit(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+                      sandbox_enter(&settings, error, sizeof(error)) && what()
+                  ? 0
+                  : 1);
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
@@ -135,6 +140,26 @@ static bool is_nobody(void)
     return getuid() == 65534 && geteuid() == 65534 && setuid(0) != 0 && has_no_privilege();
 }
 
+/* As a worker that its master must not leave behind. */
+static bool ends_with_its_parent(void)
+{
+    int number = 0;
+
+    return getuid() == 65534 && prctl(PR_GET_PDEATHSIG, &number) == 0 && number == SIGTERM;
+}
+
+static void test_another_user_ends_with_its_parent(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can become another */
+    settings.user = nobody;
+    settings.sandbox = 0; /* its filter knows no PR_GET_PDEATHSIG */
+    assert_true(holds(ends_with_its_parent));
+    settings.sandbox = 1;
+    settings.user = nobody_else;
+}
+
 static void test_another_user(void **state)
 {
     char error[256] = "";
@@ -178,9 +203,12 @@ static void test_without_the_filter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_gone),       cmocka_unit_test(test_what_is_left),
-        cmocka_unit_test(test_another_user),       cmocka_unit_test(test_a_user_who_is_not_there),
+        cmocka_unit_test(test_what_is_gone),
+        cmocka_unit_test(test_what_is_left),
+        cmocka_unit_test(test_another_user),
+        cmocka_unit_test(test_a_user_who_is_not_there),
         cmocka_unit_test(test_without_the_filter),
+        cmocka_unit_test(test_another_user_ends_with_its_parent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
