@@ -108,6 +108,25 @@ enum err store_user_find(struct db *db, struct span username, struct store_user 
     return ERR_NONE;
 }
 
+enum err store_user_name_key(struct db *db, struct span username,
+                             uint8_t key_out[DIGEST_SHA256_SIZE])
+{
+    /* The collation of users.username. */
+    enum err err = DB_RUN(db,
+                          "SELECT WEIGHT_STRING(CONVERT(? USING utf8mb4) "
+                          "COLLATE utf8mb4_uca1400_nopad_as_ci)",
+                          from_span(username));
+    struct span weights;
+
+    if (err != ERR_NONE)
+        return err;
+    if (!db_next(db))
+        return ERR_INTERNAL;
+    weights = db_col_bytes(db, 0);
+    digest_sha256(weights.data, weights.len, key_out);
+    return ERR_NONE;
+}
+
 enum err store_user_renew_hash(struct db *db, uint64_t user_id, const char *old_hash,
                                const char *new_hash)
 {

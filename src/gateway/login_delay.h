@@ -24,7 +24,7 @@ struct login_delay {
     uint64_t max_ms;
 };
 
-/* A key for a name (folded, unicode.h) and an address. The name's, not the account's: whether there
+/* A key for a name (store_user_name_key()) and an address. The name's, not the account's: whether there
  * is one makes no difference, in no spelling of it. */
 uint64_t login_delay_key(struct span folded, uint64_t address);
 /* How long the next attempt has to wait; 0: it may begin. */

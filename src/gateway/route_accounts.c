@@ -9,7 +9,6 @@
 #include "common/password.h"
 #include "common/settings.h"
 #include "common/store_rooms.h"
-#include "common/unicode.h"
 #include "gateway/farewell.h"
 #include "gateway/limiter.h"
 #include "gateway/login_delay.h"
@@ -34,8 +33,9 @@ struct credentials {
     bool right;
     bool renewed; /* hash is to replace the user's */
     char token[TOKEN_TEXT_BYTES + 1];
-    uint64_t delay_key; /* logins: for login_delay.h */
-    unsigned overtaken; /* logins: how often the account changed meanwhile */
+    uint8_t name_key[DIGEST_SHA256_SIZE]; /* logins: of all spellings of the name */
+    uint64_t delay_key;                   /* logins: for login_delay.h */
+    unsigned overtaken;                   /* logins: how often the account changed meanwhile */
 };
 
 /* ---- reading ---- */
@@ -225,8 +225,8 @@ static void find_user(struct request *request, struct db *db)
         mem_wipe(as_sent.password_hash, sizeof(as_sent.password_hash));
     }
     given->known = request->err == ERR_NONE;
-    if (request->err == ERR_NO_ROW)
-        request->err = ERR_NONE; /* the check takes its time all the same */
+    if (request->err == ERR_NONE || request->err == ERR_NO_ROW) /* the check takes its time, too */
+        request->err = store_user_name_key(db, name_of(given), given->name_key);
 }
 
 static void check_password(struct request *request, struct db *db ATTR_UNUSED)
@@ -319,24 +319,13 @@ static void on_checked(struct request *request)
         request_run(request, request->services->db, insert_session, on_session);
 }
 
-static uint64_t delay_key(const struct request *request)
-{
-    char folded[4 * USERNAME_BYTES_MAX];
-    struct span name = name_of(request->state);
-    size_t len;
-
-    if (unicode_fold(name, folded, sizeof(folded), &len))
-        name = (struct span){(const uint8_t *)folded, len};
-    return login_delay_key(name,
-                           limiter_address(request->services->limiter, &request->origin.client));
-}
-
 static void on_found(struct request *request)
 {
     struct limiter *limiter = request->services->limiter;
     struct credentials *given = request->state;
 
-    given->delay_key = delay_key(request);
+    given->delay_key = login_delay_key((struct span){given->name_key, sizeof(given->name_key)},
+                                       limiter_address(limiter, &request->origin.client));
     if (request->err == ERR_NONE) {
         request->wait_ms = limiter_login_left(limiter, given->delay_key);
         request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;

@@ -8,6 +8,8 @@
 #include "common/password.h"
 #include "common/settings.h"
 #include "gateway/farewell.h"
+#include "gateway/limiter.h"
+#include "gateway/login_delay.h"
 #include "gateway/routes.h"
 
 #include <string.h>
@@ -22,6 +24,7 @@ struct change {
     struct store_user user;
     char hash[PASSWORD_HASH_SIZE];
     bool right;
+    uint64_t delay_key; /* a login's: guesses here and there are counted together */
     unsigned overtaken; /* how often the account changed meanwhile */
     struct strbuf ended;
 };
@@ -65,6 +68,24 @@ enum err password_prepare(struct request *request)
     return read_passwords(request, change);
 }
 
+static enum err find_delay(struct request *request, struct db *db)
+{
+    struct limiter *limiter = request->services->limiter;
+    struct change *change = request->state;
+    const char *name = request->session.username;
+    uint8_t name_key[DIGEST_SHA256_SIZE];
+    enum err err =
+        store_user_name_key(db, (struct span){(const uint8_t *)name, strlen(name)}, name_key);
+
+    if (err == ERR_NONE) {
+        change->delay_key = login_delay_key((struct span){name_key, sizeof(name_key)},
+                                            limiter_address(limiter, &request->origin.client));
+        request->wait_ms = limiter_login_left(limiter, change->delay_key);
+        err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
+    }
+    return err;
+}
+
 static enum err find(struct request *request, struct db *db)
 {
     struct change *change = request->state;
@@ -75,7 +96,7 @@ static enum err find(struct request *request, struct db *db)
     /* Deleted meanwhile, and perhaps the name is somebody else's. */
     if (err == ERR_NO_ROW || (err == ERR_NONE && change->user.id != request->session.user_id))
         return ERR_INVALID_TOKEN;
-    return err;
+    return err == ERR_NONE ? find_delay(request, db) : err;
 }
 
 /* The name is known only here. */
@@ -105,9 +126,14 @@ static void check_and_hash(struct request *request, struct db *db ATTR_UNUSED)
     struct change *change = request->state;
     unsigned cost = (unsigned)request->services->settings->scrypt_log2n;
 
-    request->err = ERR_NONE;
+    request->wait_ms = limiter_login_begin(request->services->limiter, change->delay_key);
+    request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
+    if (request->err != ERR_NONE)
+        return;
     change->right =
         password_check((const char *)change->current.data, change->user.password_hash, cost);
+    if (change->right)
+        limiter_login_clear(request->services->limiter, change->delay_key);
     if (change->right && !password_hash((const char *)change->next.data, cost, change->hash))
         request->err = ERR_INTERNAL;
 }

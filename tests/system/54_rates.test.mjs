@@ -165,6 +165,26 @@ describe('logins that fail', () => {
       assert.equal(await count('logins_delayed_total'), 3);
     }));
 
+  it('are one for all spellings that the database takes for one name: blanks without width, kana', () =>
+    withLimits({ login_delay_ms: 60_000 }, async ({ api, user }) => {
+      const bare = { username: 'nobody あ', password: 'not the password' };
+      const others = ['\u00ad', '\u200b', '\u200d', '\u034f', '\ufff9'];
+      for (const name of [user.username, bare.username]) {
+        const wrong = (username) => api.post('/api/login', { ...bare, username });
+        for (const no of others) assertError(await wrong(name[0] + no + name.slice(1)), 401, 'invalid_credentials');
+        assertError(await wrong(name.replace('あ', 'ア')), 429, 'rate_limited');
+      }
+    }));
+
+  it('are slowed down where a new password is set, too', () =>
+    withLimits({ login_delay_ms: 60_000 }, async ({ user }) => {
+      const guess = { current_password: 'not the password', new_password: 'another one of theirs' };
+      for (let i = 0; i < 5; i += 1) assert.equal((await user.api.post('/api/password', guess)).status, 403);
+      assertError(await user.api.post('/api/password', guess), 429, 'rate_limited');
+      const right = { ...guess, current_password: user.password };
+      assertError(await user.api.post('/api/password', right), 429, 'rate_limited');
+    }));
+
   it('are forgotten when one succeeds, and many at once are no way around', () =>
     withLimits({ login_delay_ms: 60_000 }, async ({ api, user }) => {
       const wrong = { username: user.username, password: 'not the password' };
