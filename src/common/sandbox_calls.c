@@ -83,7 +83,7 @@ static int allow_narrowed(scmp_filter_ctx filter)
 
     for (size_t i = 0; failure == 0 && i < ARRAY_LEN(families); i++)
         failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
     for (size_t i = 0; failure == 0 && i < ARRAY_LEN(requests); i++)
         failure = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                                    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, requests[i]));

@@ -5,17 +5,15 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/* How many characters one becomes at most when it is decomposed (UAX #15): canonically, and
- * compatibly (U+FDFA). */
+/* How many characters one becomes at most when it is decomposed canonically (UAX #15). */
 #define DECOMPOSED_MAX 4
-#define COMPATIBLE_MAX 18
 #define UTF8_BYTES     4
 
-static bool normalize(struct span text, utf8proc_option_t options, size_t most, char *out,
-                      size_t size, size_t *len_out)
+bool unicode_nfc(struct span text, char *out, size_t size, size_t *len_out)
 {
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
     /* Each byte of the text is at most a character; they are encoded where they are. */
-    utf8proc_ssize_t room = (utf8proc_ssize_t)(text.len * most + 1);
+    utf8proc_ssize_t room = (utf8proc_ssize_t)(text.len * DECOMPOSED_MAX + 1);
     utf8proc_int32_t *buffer = mem_alloc((size_t)room * sizeof(*buffer));
     utf8proc_ssize_t count =
         utf8proc_decompose(text.data, (utf8proc_ssize_t)text.len, buffer, room, options);
@@ -31,17 +29,6 @@ static bool normalize(struct span text, utf8proc_option_t options, size_t most, 
     }
     mem_free(buffer);
     return fits;
-}
-
-bool unicode_nfc(struct span text, char *out, size_t size, size_t *len_out)
-{
-    return normalize(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE, DECOMPOSED_MAX, out, size, len_out);
-}
-
-bool unicode_fold(struct span text, char *out, size_t size, size_t *len_out)
-{
-    return normalize(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD,
-                     COMPATIBLE_MAX, out, size, len_out);
 }
 
 static bool visible(utf8proc_int32_t character)

@@ -13,10 +13,6 @@
  * *len_out. False if it does not fit in size bytes. */
 bool unicode_nfc(struct span text, char *out, size_t size, size_t *len_out) ATTR_MUSTCHECK;
 
-/* The same for names that are to be taken for one: letter case and compatible characters make no
- * difference (NFKC and full case folding, UAX #31). */
-bool unicode_fold(struct span text, char *out, size_t size, size_t *len_out) ATTR_MUSTCHECK;
-
 /* Whether every character can be seen, or is an ordinary blank (U+0020): no controls, no marks that
  * change the direction of writing, nothing of no width, no other blanks, and none that Unicode has
  * not assigned. */

@@ -24,8 +24,8 @@ struct login_delay {
     uint64_t max_ms;
 };
 
-/* A key for a name (store_user_name_key()) and an address. The name's, not the account's: whether there
- * is one makes no difference, in no spelling of it. */
+/* A key for a name (store_user_name_key()) and an address. The name's, not the account's: whether
+ * there is one makes no difference, in no spelling of it. */
 uint64_t login_delay_key(struct span folded, uint64_t address);
 /* How long the next attempt has to wait; 0: it may begin. */
 uint64_t login_delay_left(const struct login_delay *delay, uint64_t key, uint64_t now_ms);
