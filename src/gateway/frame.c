@@ -138,7 +138,7 @@ struct frame *frame_deflate(struct frame *frame, struct ws_deflate *deflate)
 {
     if (frame->events > 1)
         frame->deflated = frame->parts != NULL ? deflate_run(frame, deflate) : frame;
-    else if (frame->json_at > 0 && !ws_opcode_is_control(ws_frame_opcode(frame->bytes)))
+    else if (frame->json_at > 0 && !ws_opcode_is_control((uint8_t)ws_frame_opcode(frame->bytes)))
         frame->deflated = deflate_one(frame, deflate);
     else
         frame->deflated = frame;

@@ -511,7 +511,12 @@ static void test_whole_size(void **unused)
 {
     uint8_t *block = mem_alloc(BUS_MESSAGE_BYTES_MAX);
     struct bus_message event = {BUS_TOPIC_ROOM, 7, BUS_EVENT,
-                                .event = {7, 1, EVENT_MESSAGE, 3, 4, {block, 0}}};
+                                .event = {.room_id = 7,
+                                          .seq = 1,
+                                          .kind = EVENT_MESSAGE,
+                                          .actor_id = 3,
+                                          .created_at_us = 4,
+                                          .json = {block, 0}}};
     struct strbuf bare = encode(&event);
 
     (void)unused;

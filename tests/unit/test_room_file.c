@@ -86,10 +86,9 @@ static void test_member(void **unused)
 /* An export of a server with accounts from before today's rules is read as it was written. */
 static void test_old_name(void **unused)
 {
-    static const char *const names[] = {" ada  ",
-                                        "a\xe2\x80\xae"
-                                        "da",
-                                        "zoe\xcc\x88"};
+    static const char turned[] = "a\xe2\x80\xae"
+                                 "da";
+    static const char *const names[] = {" ada  ", turned, "zoe\xcc\x88"};
 
     (void)unused;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
