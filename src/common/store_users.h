@@ -25,8 +25,9 @@ enum err store_user_create(struct db *db, struct span username, struct span emai
 /* The account with this name, in any letter case, or ERR_NO_ROW. */
 enum err store_user_find(struct db *db, struct span username,
                          struct store_user *user_out) ATTR_MUSTCHECK;
-/* A number of bytes that are the same for all spellings of a name which the unique key takes for one,
- * whether somebody has it or not: only the database knows them all (letters that weigh nothing). */
+/* A number of bytes that are the same for all spellings of a name which the unique key takes for
+ * one, whether somebody has it or not: only the database knows them all (letters that weigh
+ * nothing). */
 enum err store_user_name_key(struct db *db, struct span username,
                              uint8_t key_out[DIGEST_SHA256_SIZE]) ATTR_MUSTCHECK;
 /* The account's password has another hash; nothing if it is no longer the old one. */
