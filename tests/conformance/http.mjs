@@ -101,9 +101,9 @@ add('a path with /../', '9110 17.3', `GET /docs/../health HTTP/1.1\r\n${HOST}\r\
 group = 'H4';
 add('ten requests in one segment', '9112 9.3.2', GET.repeat(10), Array(10).fill(200));
 add('GET, POST, GET', '9112 9.3.2', `${GET}${POST}Content-Length: ${BODY.length}\r\n\r\n${BODY}${GET}`, [200, 401, 200]);
-add('Connection: close', '9112 9.6', `GET /health HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n${GET}`, [200], { open: false });
-add('Connection: Close among others', '9112 9.6', `GET /health HTTP/1.1\r\n${HOST}Connection: x, Close\r\n\r\n${GET}`, [200], { open: false });
-add('Connection: close before others', '9112 9.6', `GET /health HTTP/1.1\r\n${HOST}Connection: close, x\r\n\r\n${GET}`, [200], { open: false });
+add('Connection: close', '9112 9.6', `GET /health HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`, [200], { open: false, behind: GET });
+add('Connection: Close among others', '9112 9.6', `GET /health HTTP/1.1\r\n${HOST}Connection: x, Close\r\n\r\n`, [200], { open: false, behind: GET });
+add('Connection: close before others', '9112 9.6', `GET /health HTTP/1.1\r\n${HOST}Connection: close, x\r\n\r\n`, [200], { open: false, behind: GET });
 add('HTTP/1.0', '9112 9.3', `GET /health HTTP/1.0\r\n${HOST}\r\n`, [200], { open: false });
 add('HTTP/1.0 with keep-alive', '9112 C.2.2', `GET /health HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`, [200], { open: null });
 add('the target in absolute form', '9112 3.2.2', `GET http://localhost/health HTTP/1.1\r\n${HOST}\r\n`, [200], { open: null, allowed: 'a server may close after an answer: 9112 9.5' });
