@@ -51,6 +51,8 @@ static void run_recheck(struct pool_job *job, struct db *db)
     recheck->err = store_session_find(db, recheck->token_hash, &found);
 }
 
+static void look_soon(struct sessions *sessions, struct session *session);
+
 static void on_rechecked(struct pool_job *job)
 {
     struct recheck *recheck = CONTAINER_OF(job, struct recheck, job);
@@ -60,11 +62,14 @@ static void on_rechecked(struct pool_job *job)
         session->rechecking = false;
         if (recheck->err == ERR_NO_ROW)
             end(session);
+        else if (session->again)
+            look_soon(recheck->sessions, session);
     }
     mem_free(recheck);
 }
 
-static void submit_recheck(struct sessions *sessions, struct session *session)
+/* False when the pool takes no more. */
+static bool submit_recheck(struct sessions *sessions, struct session *session)
 {
     struct recheck *recheck = mem_alloc(sizeof(*recheck));
 
@@ -74,26 +79,58 @@ static void submit_recheck(struct sessions *sessions, struct session *session)
     recheck->err = ERR_DATABASE_UNAVAILABLE;
     memcpy(recheck->token_hash, session->token_hash, sizeof(recheck->token_hash));
     session->rechecking = pool_submit(sessions->db, &recheck->job);
-    if (!session->rechecking)
-        mem_free(recheck); /* the next round will do */
+    if (session->rechecking)
+        session->again = false;
+    else
+        mem_free(recheck);
+    return session->rechecking;
 }
 
-/* The one that was looked up longest ago. */
+/* It may have ended unheard: the next round would be too late. An answer that is on its way may be
+ * older than that, and the pool may be full: then it is asked after the one, or once the other has
+ * room. */
+static void look_soon(struct sessions *sessions, struct session *session)
+{
+    session->again = true;
+    if (session->rechecking || submit_recheck(sessions, session))
+        return;
+    list_remove(&session->node);
+    list_push_front(&sessions->all, &session->node);
+}
+
+/* Those that the pool did not take, which are the first of all. */
+static void look_again(struct sessions *sessions)
+{
+    struct list_node *node;
+
+    while ((node = list_first(&sessions->all)) != NULL) {
+        struct session *session = LIST_ITEM(node, struct session, node);
+
+        if (!session->again || session->rechecking || !submit_recheck(sessions, session))
+            return;
+        list_remove(node);
+        list_push_back(&sessions->all, node);
+    }
+}
+
+/* The one that was looked up longest ago. It stays the first while the pool does not take it. */
 static void check_next(struct sessions *sessions)
 {
-    struct session *session = LIST_ITEM(list_pop_front(&sessions->all), struct session, node);
+    struct session *session = LIST_ITEM(list_first(&sessions->all), struct session, node);
 
-    list_push_back(&sessions->all, &session->node);
     if (session->expires_at_us <= clock_wall_us())
         end(session);
-    else if (!session->rechecking)
-        submit_recheck(sessions, session);
+    else if (!session->rechecking && !submit_recheck(sessions, session))
+        return;
+    list_remove(&session->node);
+    list_push_back(&sessions->all, &session->node);
 }
 
 static void on_timer(void *context)
 {
     struct sessions *sessions = context;
 
+    look_again(sessions);
     sessions->due += MAX(map_count(sessions->by_hash), (size_t)CHECK_COUNT_MIN);
     for (; sessions->due >= sessions->steps; sessions->due -= sessions->steps)
         if (!list_empty(&sessions->all))
@@ -130,8 +167,8 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     struct session *session = map_find(sessions->by_hash, token_hash);
     size_t name_size = strlen(found->username) + 1;
 
-    if (session != NULL && session->ended && !session->rechecking)
-        submit_recheck(sessions, session);
+    if (session != NULL && session->ended)
+        look_soon(sessions, session);
     if (session != NULL)
         return session;
     session = mem_alloc(sizeof(*session) + name_size);
@@ -144,7 +181,7 @@ static struct session *ensure(struct sessions *sessions, const uint8_t *token_ha
     map_put(sessions->by_hash, session->token_hash, session);
     metrics_set(METRIC_SESSIONS_HELD, map_count(sessions->by_hash));
     if (revoked_before != sessions->revoked)
-        submit_recheck(sessions, session);
+        look_soon(sessions, session);
     return session;
 }
 

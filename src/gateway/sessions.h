@@ -23,6 +23,7 @@ struct session {
     struct list_node node;
     struct list members; /* struct session_member */
     bool rechecking;
+    bool again; /* is to be looked up once more, as soon as that can be */
     bool ended; /* its members were told; who joins now is looked up again */
     uint8_t token_hash[DIGEST_SHA256_SIZE];
     char username[];

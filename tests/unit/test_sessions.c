@@ -296,6 +296,51 @@ static void test_second_look_after_a_revocation_only(void **state)
     expect_ended("010");
 }
 
+/* Who joins a session that has ended is looked up after that: an answer that was on its way is of
+ * before. */
+static void test_an_older_answer_is_not_enough(void **state)
+{
+    struct fixture *f = *state;
+
+    attach(f, 0, 1, 10, LONG);
+    assert_int_equal(job_count, 1);
+    revoke(f, 10, 1);
+    attach(f, 1, 1, 10, LONG);
+    assert_int_equal(job_count, 1);
+    run_jobs(true); /* what it says is of before the revocation */
+    assert_int_equal(members[1].ended, 0);
+    assert_int_equal(job_count, 1);
+    database_says = ERR_NO_ROW;
+    run_jobs(true);
+    assert_int_equal(members[1].ended, 1);
+    assert_int_equal(job_count, 0);
+}
+
+/* What a full pool did not take is asked once it has room: with this interval a round gets to the
+ * first session after four seconds. */
+static void test_a_full_pool_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t until = clock_mono_ms() + 2000;
+    uint64_t before;
+
+    sessions_destroy(&f->sessions);
+    f->sessions = sessions_create(f->loop, NULL, 64000);
+    before = sessions_revoked(f->sessions);
+    revoke(f, 10, 1);
+    attach_after(f, 0, 9, 12, LONG, sessions_revoked(f->sessions));
+    pool_full = true;
+    attach_after(f, 1, 1, 10, LONG, before);
+    attach_after(f, 2, 2, 11, LONG, before);
+    assert_int_equal(job_count, 0);
+    pool_full = false;
+    database_says = ERR_NO_ROW;
+    while (job_count < 2 && clock_mono_ms() < until)
+        loop_turn(f->loop, 1);
+    run_jobs(true);
+    expect_ended("011");
+}
+
 /* The revocation was lost: the database tells, each session in its turn. */
 static void test_recheck(void **state)
 {
@@ -372,6 +417,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_expiry, begin, end),
         cmocka_unit_test_setup_teardown(test_first_look, begin, end),
         cmocka_unit_test_setup_teardown(test_second_look_after_a_revocation_only, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_older_answer_is_not_enough, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_full_pool_is_asked_again, begin, end),
         cmocka_unit_test_setup_teardown(test_recheck, begin, end),
         cmocka_unit_test_setup_teardown(test_recheck_without_an_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_gone_while_rechecking, begin, end),
