@@ -204,10 +204,19 @@ $(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubs
 	$(if $(Q),@echo "  LINK  $@")
 	$(Q)$(LINK) -o $@ $^ -lz
 
+# Targets named fuzz_worker_* have a whole worker in them, over the floors that tests/fuzz/worker
+# plays: their objects come before the library, which is then not asked for those floors. Of files
+# that are otherwise real, single functions are played.
+FUZZ_WORKERS := $(filter $(B)/tests/fuzz/fuzz_worker_%,$(FUZZ_PROGRAMS))
+FUZZ_PLAYED := clock_mono_ms clock_mono_us clock_wall_us digest_random client_address_of_peer log_write
+$(FUZZ_WORKERS): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/worker/*.c)) \
+  $(filter-out %/main.o,$(call objects,gateway)) $(B)/libcommon.a
+$(FUZZ_WORKERS): FUZZ_LINK := $(addprefix -Wl$(comma)--wrap=,$(FUZZ_PLAYED))
+
 $(FUZZ_PROGRAMS):
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  LINK  $@")
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PACKAGE_LIBS)
+	$(Q)$(LINK) -fsanitize=fuzzer $(FUZZ_LINK) -o $@ $^ $(PACKAGE_LIBS)
 
 # Measured by make bench and bench-guard only, and built with the tests so that they stay true.
 REST_PROGRAMS := $(addprefix $(B)/bench/rest/,bare_evhttp statements scrypt_alone)

@@ -257,8 +257,9 @@ static void create_chat(struct worker *worker)
     presence_local_set_link(worker->presence, services->link);
 }
 
-static void init(struct worker *worker, const struct inherit *inherit)
+struct worker *worker_create(const struct inherit *inherit)
 {
+    struct worker *worker = mem_alloc(sizeof(*worker));
     struct services *services = &worker->services;
 
     worker->status = inherit->status;
@@ -284,11 +285,23 @@ static void init(struct worker *worker, const struct inherit *inherit)
     loop_on_turn_end(services->loop, on_turn_end, worker);
     if (!atomic_load(&worker->status->waits))
         http_server_accept(worker->http);
+    return worker;
+}
+
+struct services *worker_services(struct worker *worker)
+{
+    return &worker->services;
+}
+
+const struct http_server *worker_http(const struct worker *worker)
+{
+    return worker->http;
 }
 
 /* Sockets first, since they use everything; then what might still call back into requests. */
-static void fini(struct worker *worker)
+void worker_destroy(struct worker **gone)
 {
+    struct worker *worker = *gone;
     struct services *services = &worker->services;
 
     drain_destroy(&worker->drain);
@@ -319,23 +332,24 @@ static void fini(struct worker *worker)
     libevent_global_shutdown();
     db_library_fini();
     close(services->null_fd);
+    mem_free(worker);
+    *gone = NULL;
 }
 
 int worker_run(const struct inherit *inherit)
 {
-    struct worker *worker = mem_alloc(sizeof(*worker));
+    struct worker *worker;
     char name[32];
 
     snprintf(name, sizeof(name), "gateway.w%u", inherit->index);
     log_name(name);
     metrics_use(inherit->metrics, strchr(name, '.') + 1);
-    init(worker, inherit);
+    worker = worker_create(inherit);
     atomic_store(&worker->status->phase, WORKER_SERVING);
     loop_signals_unblock();
     log_info("worker.ready", "pid=%d", (int)getpid());
     loop_run(worker->services.loop);
-    fini(worker);
+    worker_destroy(&worker);
     log_info("worker.stopped", "pid=%d", (int)getpid());
-    mem_free(worker);
     return 0;
 }

@@ -13,4 +13,14 @@
  */
 int worker_run(const struct inherit *inherit);
 
+/* Its parts, for who turns the loop himself: everything wired and accepting, with no turn taken. */
+struct worker;
+struct http_server;
+struct services;
+struct worker *worker_create(const struct inherit *inherit);
+struct services *worker_services(struct worker *worker);
+const struct http_server *worker_http(const struct worker *worker);
+/* Sockets are closed, and what was under way ends; sets *worker to NULL. */
+void worker_destroy(struct worker **worker);
+
 #endif
