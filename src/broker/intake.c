@@ -100,7 +100,7 @@ static void answer_known(struct intake *intake, const struct bus_command *comman
 /* Nothing to write: every worker is told, and looks at its sockets. */
 static void revoke(struct intake *intake, const struct bus_command *command)
 {
-    const struct bus_revoke note = {command->sender_id, command->token_hash};
+    const struct bus_revoke note = {command->sender_id, command->token_hashes};
 
     publisher_revoke(intake->options.publisher, &note);
     refuse(intake, command, ERR_NONE);

@@ -63,8 +63,14 @@ static void encode_command(const struct bus_command *command, struct strbuf *buf
     strbuf_add(buf, command->key, sizeof(command->key));
     wire_write_u8(buf, command->hears_room);
     wire_write_span16(buf, command->sender_name);
-    wire_write_span16(buf, command->token_hash);
+    wire_write_span16(buf, command->token_hashes);
     wire_write_span32(buf, command->text);
+}
+
+static bool are_hashes(struct span hashes)
+{
+    return hashes.len % DIGEST_SHA256_SIZE == 0 &&
+           hashes.len <= (size_t)BUS_REVOKED_MAX * DIGEST_SHA256_SIZE;
 }
 
 static void decode_command(struct wire_reader *in, struct bus_command *command)
@@ -84,10 +90,10 @@ static void decode_command(struct wire_reader *in, struct bus_command *command)
         memcpy(command->key, key.data, key.len);
     command->hears_room = read_bool(in);
     command->sender_name = wire_read_span16(in);
-    command->token_hash = wire_read_span16(in);
+    command->token_hashes = wire_read_span16(in);
     command->text = wire_read_span32(in);
     if (command->sender_name.len > USERNAME_BYTES_MAX || command->text.len > MESSAGE_BYTES_MAX ||
-        (command->token_hash.len != 0 && command->token_hash.len != DIGEST_SHA256_SIZE))
+        !are_hashes(command->token_hashes))
         in->failed = true;
 }
 
@@ -203,8 +209,8 @@ static void decode_presence_list(struct wire_reader *in, struct bus_presence_lis
 static void decode_revoke(struct wire_reader *in, struct bus_revoke *revoke)
 {
     revoke->user_id = wire_read_u64(in);
-    revoke->token_hash = wire_read_span16(in);
-    if (revoke->token_hash.len != 0 && revoke->token_hash.len != DIGEST_SHA256_SIZE)
+    revoke->token_hashes = wire_read_span16(in);
+    if (!are_hashes(revoke->token_hashes))
         in->failed = true;
 }
 
@@ -279,7 +285,7 @@ static void encode_fields(const struct bus_message *message, struct strbuf *buf)
         break;
     case BUS_REVOKE:
         wire_write_u64(buf, message->revoke.user_id);
-        wire_write_span16(buf, message->revoke.token_hash);
+        wire_write_span16(buf, message->revoke.token_hashes);
         break;
     case BUS_TYPING:
         wire_write_u64(buf, message->typing.room_id);

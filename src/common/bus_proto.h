@@ -63,8 +63,8 @@ enum command_kind {
     COMMAND_JOIN,        /* answered with the room's name in text */
     COMMAND_LEAVE,       /* refused for the creator; answered with the room's name in text */
     COMMAND_EXPEL,  /* the sender's account is gone: leave, and pass the room on if its creator */
-    COMMAND_REVOKE, /* room_id 0: tell all workers that sessions ended; token_hash, or all if empty
-                     */
+    COMMAND_REVOKE, /* room_id 0: tell all workers that sessions ended: those of token_hashes, or
+                     * all if there are none */
     COMMAND_REMOVE_ROOM, /* by an operator: sender_id may be 0. The broker asks for no right to it:
                           * whoever may connect to the bus may do anything */
 };
@@ -102,7 +102,7 @@ struct bus_command {
     uint8_t key[DEDUPE_KEY_BYTES];
     bool hears_room; /* COMMAND_MESSAGE: the worker needs no answer if its event says it all */
     struct span sender_name;
-    struct span token_hash; /* COMMAND_REVOKE: 32 bytes, or none for every session of the user */
+    struct span token_hashes; /* COMMAND_REVOKE: as in bus_revoke */
     struct span text;
 };
 
@@ -203,8 +203,11 @@ struct bus_presence_resync {
 
 struct bus_revoke {
     uint64_t user_id;
-    struct span token_hash; /* 32 bytes, or none for every session of the user */
+    /* 32 bytes for each, BUS_REVOKED_MAX at most; none for every session of the user. */
+    struct span token_hashes;
 };
+
+#define BUS_REVOKED_MAX 1000
 
 /* Upward: a user is writing; the broker tells the room with an EPHEMERAL. */
 struct bus_typing {

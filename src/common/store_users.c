@@ -9,7 +9,9 @@
 #define ATTEMPTS_MAX 4
 /* Sessions that have expired, cleared away by each login. */
 #define SWEEP_ROWS 10
-#define US_PER_S   UINT64_C(1000000)
+/* Sessions that a login ends because there are too many; more only where there was no bound. */
+#define TRIM_ROWS 100
+#define US_PER_S  UINT64_C(1000000)
 
 static struct db_value from_span(struct span span)
 {
@@ -194,6 +196,33 @@ enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA
                          from_token(token_hash), db_u64(now_us), db_u64(now_us + ttl_s * US_PER_S),
                          db_u64(user_id), db_text(password_hash));
     return err == ERR_NONE && db_affected(db) == 0 ? ERR_NO_ROW : err;
+}
+
+enum err store_session_trim(struct db *db, uint64_t user_id, uint64_t max,
+                            const uint8_t kept_hash[DIGEST_SHA256_SIZE], struct strbuf *ended)
+{
+    uint8_t oldest[TRIM_ROWS][DIGEST_SHA256_SIZE];
+    size_t count = 0;
+    enum err err =
+        DB_RUN(db,
+               "SELECT token_hash FROM sessions WHERE user_id = ? AND token_hash <> ? "
+               "ORDER BY created_at_us DESC, token_hash LIMIT ? OFFSET ?",
+               db_u64(user_id), from_token(kept_hash), db_u64(TRIM_ROWS), db_u64(max - 1));
+
+    while (err == ERR_NONE && db_next(db)) {
+        struct span hash = db_col_bytes(db, 0);
+
+        CHECK(hash.len == sizeof(oldest[0]) && count < ARRAY_LEN(oldest));
+        memcpy(oldest[count++], hash.data, hash.len);
+    }
+    /* One by one, by the primary key: two logins at once end the same, and never wait for each
+     * other's. */
+    for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+        err = store_session_delete(db, oldest[i]);
+        if (err == ERR_NONE)
+            strbuf_add(ended, oldest[i], sizeof(oldest[i]));
+    }
+    return err;
 }
 
 void store_session_read(struct db *db, struct store_session *session_out)

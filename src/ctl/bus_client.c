@@ -170,7 +170,7 @@ enum ctl_status bus_client_revoke(struct ctl *ctl, uint64_t user_id, const uint8
     enum err err;
 
     if (token_hash != NULL)
-        command.token_hash = (struct span){token_hash, DIGEST_SHA256_SIZE};
+        command.token_hashes = (struct span){token_hash, DIGEST_SHA256_SIZE};
     err = client != NULL ? bus_client_command(client, &command) : ERR_BROKER_UNAVAILABLE;
     bus_client_destroy(&client);
     if (err == ERR_NONE)

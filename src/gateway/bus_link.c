@@ -141,12 +141,12 @@ void bus_link_command(struct bus_link *link, const struct bus_command *command, 
     struct pending *pending;
     uint8_t *at;
 
-    pending = mem_alloc(sizeof(*pending) + command->sender_name.len + command->token_hash.len +
+    pending = mem_alloc(sizeof(*pending) + command->sender_name.len + command->token_hashes.len +
                         command->text.len);
     pending->command = *command;
     at = pending->text;
     pending->command.sender_name = copy_span(&at, command->sender_name);
-    pending->command.token_hash = copy_span(&at, command->token_hash);
+    pending->command.token_hashes = copy_span(&at, command->token_hashes);
     pending->command.text = copy_span(&at, command->text);
     pending->command.worker_id = link->worker_id;
     pending->command.command_id = ++link->last_id;

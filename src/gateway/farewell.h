@@ -20,4 +20,8 @@ void farewell_expel(struct request *request, uint64_t room_id);
 /* Answers once all of them are through. */
 void farewell_end(struct request *request);
 
+/* The workers are told of sessions that ended (as above), and nobody waits for it. */
+void farewell_mention(const struct services *services, uint64_t user_id,
+                      const uint8_t *token_hashes, size_t count);
+
 #endif

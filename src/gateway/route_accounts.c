@@ -36,6 +36,7 @@ struct credentials {
     uint8_t name_key[DIGEST_SHA256_SIZE]; /* logins: of all spellings of the name */
     uint64_t delay_key;                   /* logins: for login_delay.h */
     unsigned overtaken;                   /* logins: how often the account changed meanwhile */
+    struct strbuf ended; /* logins: hashes of tokens of the account that ended for this one */
 };
 
 /* ---- reading ---- */
@@ -258,6 +259,18 @@ static void renew_hash(struct request *request, struct db *db)
         log_info("account.hash_renewed", "user=%llu", (unsigned long long)given->user.id);
 }
 
+/* A login does not fail for it: the next one does it again. */
+static void end_oldest(struct request *request, struct db *db)
+{
+    uint64_t max = request->services->settings->sessions_per_user;
+    struct credentials *given = request->state;
+    enum err ignored =
+        max == 0 ? ERR_NONE
+                 : store_session_trim(db, given->user.id, max, request->token_hash, &given->ended);
+
+    (void)ignored;
+}
+
 static void insert_session(struct request *request, struct db *db)
 {
     struct credentials *given = request->state;
@@ -273,6 +286,18 @@ static void insert_session(struct request *request, struct db *db)
     /* Afterwards: the session is for the hash that was checked. */
     if (request->err == ERR_NONE && given->renewed)
         renew_hash(request, db);
+    if (request->err == ERR_NONE)
+        end_oldest(request, db);
+}
+
+static void tell_ended(struct request *request)
+{
+    struct credentials *given = request->state;
+    size_t count = given->ended.len / DIGEST_SHA256_SIZE;
+
+    metrics_add_by(METRIC_SHED, METRICS_SHED_USER_SESSIONS, count);
+    farewell_mention(request->services, given->user.id, (const uint8_t *)given->ended.data, count);
+    strbuf_fini(&given->ended);
 }
 
 static void on_session(struct request *request)
@@ -292,6 +317,7 @@ static void on_session(struct request *request)
         refuse(request, request->err);
         return;
     }
+    tell_ended(request);
     strbuf_printf(&request->out, "{\"access_token\":\"%s\",\"token_type\":\"bearer\"}",
                   given->token);
     wipe(request);

@@ -219,12 +219,13 @@ void sessions_on_revoke(struct sessions *sessions, const struct bus_revoke *revo
     struct session *session;
 
     sessions->revoked++;
-    if (revoke->token_hash.len > 0) {
-        session = map_find(sessions->by_hash, revoke->token_hash.data);
+    for (size_t at = 0; at < revoke->token_hashes.len; at += DIGEST_SHA256_SIZE) {
+        session = map_find(sessions->by_hash, revoke->token_hashes.data + at);
         if (session != NULL)
             end(session);
-        return;
     }
+    if (revoke->token_hashes.len > 0)
+        return;
     LIST_FOREACH_SAFE (node, &sessions->all) {
         session = LIST_ITEM(node, struct session, node);
         if (session->user_id == revoke->user_id)

@@ -36,7 +36,7 @@ static void expect_lawful(const struct bus_message *message, const uint8_t *data
     case BUS_COMMAND:
         expect_inside(message->command.text, data, size);
         expect_inside(message->command.sender_name, data, size);
-        expect_inside(message->command.token_hash, data, size);
+        expect_inside(message->command.token_hashes, data, size);
         CHECK(message->command.text.len <= MESSAGE_BYTES_MAX);
         CHECK(message->command.sender_name.len <= USERNAME_BYTES_MAX);
         break;
@@ -67,8 +67,8 @@ static void expect_lawful(const struct bus_message *message, const uint8_t *data
         CHECK(message->presence_resync.shard < SHARD_COUNT);
         break;
     case BUS_REVOKE:
-        expect_inside(message->revoke.token_hash, data, size);
-        CHECK(message->revoke.token_hash.len % DIGEST_SHA256_SIZE == 0);
+        expect_inside(message->revoke.token_hashes, data, size);
+        CHECK(message->revoke.token_hashes.len % DIGEST_SHA256_SIZE == 0);
         break;
     case BUS_TYPING:
         expect_inside(message->typing.username, data, size);

@@ -175,47 +175,6 @@ static void test_both_keys_of_an_account(void **state)
         ERR_NONE);
 }
 
-static void test_sessions(void **state)
-{
-    struct db *db = *state;
-    uint64_t id = add_user(db, "Anna");
-    struct store_session session;
-    uint8_t token[DIGEST_SHA256_SIZE];
-    uint8_t other[DIGEST_SHA256_SIZE];
-    uint64_t now_us = clock_wall_us();
-
-    digest_random(token, sizeof(token));
-    digest_random(other, sizeof(other));
-    assert_int_equal(store_session_create(db, token, id, HASH, 60), ERR_NONE);
-    assert_int_equal(store_session_create(db, token, id, HASH, 60), ERR_NONE);
-    assert_int_equal(store_session_find(db, token, &session), ERR_NONE);
-    assert_true(session.user_id == id);
-    assert_string_equal(session.username, "Anna");
-    assert_true(session.expires_at_us >= now_us + 60 * UINT64_C(1000000));
-    assert_true(session.expires_at_us < now_us + 90 * UINT64_C(1000000));
-    assert_int_equal(store_session_find(db, other, &session), ERR_NO_ROW);
-    assert_int_equal(store_session_delete(db, token), ERR_NONE);
-    assert_int_equal(store_session_delete(db, token), ERR_NONE);
-    assert_int_equal(store_session_find(db, token, &session), ERR_NO_ROW);
-}
-
-static void test_expired_sessions(void **state)
-{
-    struct db *db = *state;
-    uint64_t id = add_user(db, "Anna");
-    struct store_session session;
-    uint8_t old[DIGEST_SHA256_SIZE];
-    uint8_t token[DIGEST_SHA256_SIZE];
-
-    digest_random(old, sizeof(old));
-    digest_random(token, sizeof(token));
-    assert_int_equal(store_session_create(db, old, id, HASH, 0), ERR_NONE);
-    assert_int_equal(store_session_find(db, old, &session), ERR_NO_ROW);
-    assert_int_equal(store_session_create(db, token, id, HASH, 60), ERR_NONE);
-    assert_int_equal(database_number(db, "SELECT COUNT(*) FROM sessions"), 1);
-    assert_int_equal(store_session_find(db, token, &session), ERR_NONE);
-}
-
 static void test_a_deleted_account(void **state)
 {
     struct db *db = *state;
@@ -571,8 +530,6 @@ int main(void)
         CASE(test_accounts),
         CASE(test_names_of_the_greatest_length),
         CASE(test_both_keys_of_an_account),
-        CASE(test_sessions),
-        CASE(test_expired_sessions),
         CASE(test_a_deleted_account),
         CASE(test_rooms),
         CASE(test_members),

@@ -3,12 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ask, openFrom } from './lib/access_log.mjs';
-import { metric } from './lib/bus_keys.mjs';
-import { Api, Socket, assertError, makeRoom } from './lib/client.mjs';
+import { Api, Socket, assertError } from './lib/client.mjs';
 import { EventStream } from './lib/event_stream.mjs';
+import { withLimits } from './lib/limits.mjs';
 import { MultiSocket } from './lib/multi_socket.mjs';
-import { freePort } from './lib/ports.mjs';
-import { withStack } from './lib/stack.mjs';
 import { delay, poll } from './lib/wait.mjs';
 
 // [setting, its policy's name, a call of it, and what it answers while it may]
@@ -20,21 +18,6 @@ const CLASSES = [
   ['join', 'join', ({ user, room }) => user.api.post(`/api/chat/rooms/${room.id}/join`), 400],
   ['history', 'history', ({ user, room }) => user.api.get(`/api/chat/rooms/${room.id}/messages`), 200],
 ];
-
-// A scene, and then a gateway with these limits on the same database: what the scene took is free.
-async function withLimits(env, story, { workers = 2, ready = true } = {}) {
-  const port = await freePort(2);
-  await withStack({ workers, env: { admin_listen: `127.0.0.1:${port}` } }, async (stack) => {
-    const api = new Api(stack.url);
-    const { owner, room, members } = await makeRoom(api, 1);
-    stack.expectedDead.add(stack.gateways[0]);
-    await stack.gateways[0].end('SIGTERM');
-    await stack.startGateway(0, env);
-    if (ready) await stack.waitReady();
-    else await poll('it to be full', async () => (await ask(stack.port, '/health').catch(() => ({}))).status === 503);
-    await story({ stack, api, user: owner, other: members[0], room, count: (name) => metric(port, name.replace(/[{}]/g, '\\$&')) });
-  });
-}
 
 describe('rates of requests', () => {
   for (const [setting, policy, call, status] of CLASSES) {

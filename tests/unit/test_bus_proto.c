@@ -50,8 +50,8 @@ static struct bus_message messages[] = {
                  .expires_at_us = UINT64_MAX,
                  .kind = COMMAND_REVOKE,
                  .sender_id = UINT64_MAX,
-                 .token_hash = TEXT("0123456789abcdef"
-                                    "0123456789abcdef")}},
+                 .token_hashes = TEXT("0123456789abcdef"
+                                      "0123456789abcdef")}},
     {BUS_TOPIC_SHARD, 1, BUS_PRESENCE,
      .presence = {.worker_id = 4,
                   .snapshot = true,
@@ -80,6 +80,8 @@ static struct bus_message messages[] = {
     {BUS_TOPIC_WORKER, 77, BUS_PRESENCE_LIST, .presence_list = {.query_id = 14, .room_id = 7}},
     {BUS_TOPIC_WORKER, 77, BUS_PRESENCE_RESYNC, .presence_resync = {SHARD_COUNT - 1}},
     {BUS_TOPIC_ALL, 0, BUS_REVOKE, .revoke = {5, TEXT("0123456789abcdef0123456789abcdef")}},
+    {BUS_TOPIC_ALL, 0, BUS_REVOKE,
+     .revoke = {5, TEXT("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")}},
     {BUS_TOPIC_ALL, 0, BUS_REVOKE, .revoke = {.user_id = 5}},
 };
 
@@ -127,7 +129,7 @@ static void assert_same_up(const struct bus_message *one, const struct bus_messa
         assert_true(a->sender_id == b->sender_id && a->hears_room == b->hears_room);
         assert_memory_equal(a->key, b->key, sizeof(a->key));
         assert_same(a->sender_name, b->sender_name);
-        assert_same(a->token_hash, b->token_hash);
+        assert_same(a->token_hashes, b->token_hashes);
         assert_same(a->text, b->text);
         break;
     case BUS_PRESENCE:
@@ -204,7 +206,7 @@ static void assert_same_down(const struct bus_message *one, const struct bus_mes
     default:
         assert_int_equal(one->type, BUS_REVOKE);
         assert_true(one->revoke.user_id == other->revoke.user_id);
-        assert_same(one->revoke.token_hash, other->revoke.token_hash);
+        assert_same(one->revoke.token_hashes, other->revoke.token_hashes);
     }
 }
 
@@ -459,17 +461,21 @@ static void test_sizes(void **unused)
     command.command.sender_name.len++;
     assert_false(taken(&command));
     command.command.sender_name.len--;
-    command.command.token_hash = (struct span){block, DIGEST_SHA256_SIZE - 1};
+    command.command.token_hashes = (struct span){block, DIGEST_SHA256_SIZE - 1};
     assert_false(taken(&command));
-    command.command.token_hash.len += 2;
+    command.command.token_hashes.len += 2;
     assert_false(taken(&command));
     typing.typing.username = (struct span){block, USERNAME_BYTES_MAX};
     assert_true(taken(&typing));
     typing.typing.username.len++;
     assert_false(taken(&typing));
-    revoke.revoke.token_hash = (struct span){block, 1};
+    revoke.revoke.token_hashes = (struct span){block, 1};
     assert_false(taken(&revoke));
-    revoke.revoke.token_hash.len = DIGEST_SHA256_SIZE + 1;
+    revoke.revoke.token_hashes.len = DIGEST_SHA256_SIZE + 1;
+    assert_false(taken(&revoke));
+    revoke.revoke.token_hashes.len = (size_t)BUS_REVOKED_MAX * DIGEST_SHA256_SIZE;
+    assert_true(taken(&revoke));
+    revoke.revoke.token_hashes.len += DIGEST_SHA256_SIZE;
     assert_false(taken(&revoke));
     mem_free(block);
 }

@@ -202,7 +202,7 @@ static const uint8_t *publish(struct bus_link *link, uint64_t room_id, uint64_t 
     assert_true(link->last.room_id == room_id && link->last.sender_id == sender_id);
     assert_string_equal(link->sender_name, "ada");
     assert_string_equal(link->text, "hello");
-    assert_null(link->last.token_hash.data);
+    assert_null(link->last.token_hashes.data);
     return link->last.key;
 }
 

@@ -139,7 +139,7 @@ static void revoke(struct fixture *f, uint64_t user_id, int token)
     struct bus_revoke message = {.user_id = user_id};
 
     if (token >= 0)
-        message.token_hash = (struct span){hash_of((uint8_t)token), DIGEST_SHA256_SIZE};
+        message.token_hashes = (struct span){hash_of((uint8_t)token), DIGEST_SHA256_SIZE};
     sessions_on_revoke(f->sessions, &message);
 }
 
