@@ -67,7 +67,7 @@ void db_set_read_timeout(struct db *db, unsigned seconds);
 void db_destroy(struct db **db);
 
 /* Placeholders of a statement. */
-#define DB_VALUES_MAX 64
+#define DB_VALUES_MAX 72
 
 /*
  * Runs a statement. sql is a string literal (its address is the key of the statement cache) with a

@@ -83,23 +83,53 @@ enum err store_admit_user(struct db *db, uint64_t user_id, uint64_t room_id, uin
 
 /* ---- many at once -----------------------------------------------------------------------------*/
 
-/* Lists have one length, so that the statements stay the same: what is left over repeats a value,
- * which the optimizer drops. */
-#define EIGHT(item) item ", " item ", " item ", " item ", " item ", " item ", " item ", " item
-#define LIST(item)  "(" EIGHT(item) ", " EIGHT(item) ", " EIGHT(item) ", " EIGHT(item) ")"
-#define ANY_EIGHT(item)                                                                            \
-    item " OR " item " OR " item " OR " item " OR " item " OR " item " OR " item " OR " item
-#define ANY(item)                                                                                  \
-    ANY_EIGHT(item) " OR " ANY_EIGHT(item) " OR " ANY_EIGHT(item) " OR " ANY_EIGHT(item)
-_Static_assert(STORE_ADMISSIONS_MAX == 32, "the lists have four times eight items");
-_Static_assert(2 * STORE_ADMISSIONS_MAX <= DB_VALUES_MAX, "a pair of values for each");
+/* The questions are a table of the statement's own, so that the server looks each of them up by
+ * primary keys; a list of pairs after IN or OR costs it several times as much. The table has one
+ * length, so that the statement stays the same; what is left over is NULL and finds nothing. The
+ * casts say what a value is compared as, which a placeholder here would not. */
+#define EIGHT(row, a, b, c, d, e, f, g, h)                                                         \
+    row(a) ", " row(b) ", " row(c) ", " row(d) ", " row(e) ", " row(f) ", " row(g) ", " row(h)
+#define ALL(row)                                                                                   \
+    EIGHT(row, 0, 1, 2, 3, 4, 5, 6, 7)                                                             \
+    ", " EIGHT(row, 8, 9, 10, 11, 12, 13, 14, 15) ", " EIGHT(                                      \
+        row, 16, 17, 18, 19, 20, 21, 22, 23) ", " EIGHT(row, 24, 25, 26, 27, 28, 29, 30, 31)
+#define BY_TOKEN(number) "(" #number ", CAST(? AS BINARY(32)), CAST(? AS UNSIGNED))"
+#define BY_USER(number)  "(" #number ", CAST(? AS UNSIGNED), CAST(? AS UNSIGNED))"
+#define HEAD(number)     "(SELECT MAX(e.seq) FROM events e WHERE e.room_id = ?)"
+_Static_assert(STORE_ADMISSIONS_MAX == 32, "ALL has so many rows");
+_Static_assert(2 * STORE_ADMISSIONS_MAX + 1 <= DB_VALUES_MAX, "two values for each, and now");
 
-/* The questions that are still open and of one kind, and the values of a statement for them. */
+/* Questions that are still open and of one kind. */
 struct sheet {
     struct store_admission *asked[STORE_ADMISSIONS_MAX];
     size_t count;
-    struct db_value values[DB_VALUES_MAX];
 };
+
+static bool by_token(const struct store_admission *asked)
+{
+    return asked->token_hash != NULL;
+}
+
+static bool by_user(const struct store_admission *asked)
+{
+    return asked->token_hash == NULL && asked->wants_room;
+}
+
+static bool wants_head(const struct store_admission *asked)
+{
+    return asked->wants_room && asked->wants_head;
+}
+
+static struct sheet pick(struct store_admission *const *asked, size_t count,
+                         bool (*belongs)(const struct store_admission *asked))
+{
+    struct sheet sheet = {.count = 0};
+
+    for (size_t i = 0; i < count; i++)
+        if (belongs(asked[i]))
+            sheet.asked[sheet.count++] = asked[i];
+    return sheet;
+}
 
 static void fail_all(const struct sheet *sheet, enum err err)
 {
@@ -107,125 +137,110 @@ static void fail_all(const struct sheet *sheet, enum err err)
         sheet->asked[i]->err = err;
 }
 
-/* The question whose values are in this row of a list; the last one's again where none is left. */
-static const struct store_admission *in_row(const struct sheet *sheet, size_t row)
+/* Before the memberships: the header says why. Each head is asked for by a constant, as above. */
+static enum err find_heads(struct db *db, const struct sheet *sheet)
 {
-    return sheet->asked[MIN(row, sheet->count - 1)];
-}
-
-static void read_sessions(struct db *db, const struct sheet *sheet)
-{
-    while (db_next(db)) {
-        struct span hash = db_col_bytes(db, STORE_SESSION_COLUMN_COUNT);
-
-        for (size_t i = 0; i < sheet->count; i++) {
-            struct store_admission *asked = sheet->asked[i];
-
-            if (hash.len != DIGEST_SHA256_SIZE ||
-                memcmp(hash.data, asked->token_hash, DIGEST_SHA256_SIZE) != 0)
-                continue;
-            store_session_read(db, &asked->session);
-            asked->user_id = asked->session.user_id;
-            asked->err = ERR_NONE;
-        }
-    }
-}
-
-static void find_sessions(struct db *db, struct sheet *sheet)
-{
+    struct db_value values[STORE_ADMISSIONS_MAX];
     enum err err;
 
-    if (sheet->count == 0)
-        return;
-    fail_all(sheet, ERR_NO_ROW);
-    for (size_t row = 0; row < STORE_ADMISSIONS_MAX; row++)
-        sheet->values[row] = db_bytes(in_row(sheet, row)->token_hash, DIGEST_SHA256_SIZE);
-    sheet->values[STORE_ADMISSIONS_MAX] = db_u64(clock_wall_us());
-    err = db_run(db,
-                 "SELECT " STORE_SESSION_COLUMNS ", s.token_hash FROM sessions s "
-                 "JOIN users u ON u.id = s.user_id "
-                 "WHERE s.token_hash IN " LIST("?") " AND " STORE_SESSION_LIVE_AT,
-                 sheet->values, STORE_ADMISSIONS_MAX + 1);
-    if (err == ERR_NONE)
-        read_sessions(db, sheet);
-    else
-        fail_all(sheet, err);
-}
-
-/* By ORDER BY and LIMIT the log is read from its end, for each room one row. */
-static enum err find_heads(struct db *db, struct sheet *sheet)
-{
-    enum err err;
-
-    fail_all(sheet, ERR_ROOM_NOT_FOUND);
-    for (size_t row = 0; row < STORE_ADMISSIONS_MAX; row++)
-        sheet->values[row] = db_u64(in_row(sheet, row)->room_id);
-    err = db_run(db,
-                 "SELECT r.id, (SELECT e.seq FROM events e WHERE e.room_id = r.id "
-                 "ORDER BY e.seq DESC LIMIT 1) FROM rooms r "
-                 "WHERE r.id IN " LIST("?") " AND r.removed_at_us IS NULL",
-                 sheet->values, STORE_ADMISSIONS_MAX);
-    while (err == ERR_NONE && db_next(db))
-        for (size_t i = 0; i < sheet->count; i++)
-            if (sheet->asked[i]->room_id == db_col_u64(db, 0)) {
-                sheet->asked[i]->head = db_col_u64(db, 1);
-                sheet->asked[i]->err = ERR_NOT_A_MEMBER;
-            }
+    for (size_t i = 0; i < STORE_ADMISSIONS_MAX; i++)
+        values[i] = i < sheet->count ? db_u64(sheet->asked[i]->room_id) : db_null();
+    err = db_run(db, "SELECT " ALL(HEAD), values, STORE_ADMISSIONS_MAX);
+    if (err == ERR_NONE && db_next(db))
+        for (unsigned i = 0; i < sheet->count; i++)
+            sheet->asked[i]->head = db_col_u64(db, i);
     return err;
 }
 
-static enum err find_members(struct db *db, struct sheet *sheet)
+/* Two values for each question, the rest NULL; the number of values. */
+static size_t fill(struct db_value *values, const struct sheet *sheet)
 {
+    for (size_t i = 0; i < STORE_ADMISSIONS_MAX; i++) {
+        const struct store_admission *asked = i < sheet->count ? sheet->asked[i] : NULL;
+        struct db_value *row = &values[2 * i];
+
+        row[0] = row[1] = db_null();
+        if (asked == NULL)
+            continue;
+        row[0] = asked->token_hash != NULL ? db_bytes(asked->token_hash, DIGEST_SHA256_SIZE)
+                                           : db_u64(asked->user_id);
+        if (asked->wants_room)
+            row[1] = db_u64(asked->room_id);
+    }
+    return 2 * (size_t)STORE_ADMISSIONS_MAX;
+}
+
+#define ROOM_AND_MEMBER(user)                                                                      \
+    "LEFT JOIN rooms r ON r.id = q.room_id AND r.removed_at_us IS NULL "                           \
+    "LEFT JOIN room_members m ON m.room_id = r.id AND m.user_id = " user
+
+static void find_by_token(struct db *db, const struct sheet *sheet)
+{
+    struct db_value values[2 * STORE_ADMISSIONS_MAX + 1];
+    size_t count = fill(values, sheet);
     enum err err;
 
-    for (size_t row = 0; row < STORE_ADMISSIONS_MAX; row++) {
-        sheet->values[2 * row] = db_u64(in_row(sheet, row)->room_id);
-        sheet->values[2 * row + 1] = db_u64(in_row(sheet, row)->user_id);
-    }
+    values[count++] = db_u64(clock_wall_us());
     err = db_run(db,
-                 "SELECT m.room_id, m.user_id FROM room_members m "
-                 "WHERE " ANY("(m.room_id = ? AND m.user_id = ?)"),
-                 sheet->values, 2 * (size_t)STORE_ADMISSIONS_MAX);
-    while (err == ERR_NONE && db_next(db))
-        for (size_t i = 0; i < sheet->count; i++) {
-            struct store_admission *asked = sheet->asked[i];
+                 "WITH q (number, token_hash, room_id) AS (VALUES " ALL(
+                     BY_TOKEN) ") "
+                               "SELECT " STORE_SESSION_COLUMNS ", q.number, r.id, m.user_id "
+                               "FROM q STRAIGHT_JOIN sessions s ON s.token_hash = q.token_hash "
+                               "JOIN users u ON u.id = s.user_id " ROOM_AND_MEMBER(
+                                   "s.user_id") " WHERE " STORE_SESSION_LIVE_AT,
+                 values, count);
+    fail_all(sheet, err == ERR_NONE ? ERR_NO_ROW : err);
+    while (err == ERR_NONE && db_next(db)) {
+        struct store_admission *asked = sheet->asked[db_col_u64(db, STORE_SESSION_COLUMN_COUNT)];
 
-            if (asked->room_id == db_col_u64(db, 0) && asked->user_id == db_col_u64(db, 1) &&
-                asked->err == ERR_NOT_A_MEMBER)
-                asked->err = ERR_NONE;
-        }
-    return err;
+        store_session_read(db, &asked->session);
+        asked->user_id = asked->session.user_id;
+        asked->err =
+            asked->wants_room ? read_membership(db, STORE_SESSION_COLUMN_COUNT + 1) : ERR_NONE;
+    }
+}
+
+static void find_by_user(struct db *db, const struct sheet *sheet)
+{
+    struct db_value values[2 * STORE_ADMISSIONS_MAX];
+    size_t count = fill(values, sheet);
+    enum err err = db_run(db,
+                          "WITH q (number, user_id, room_id) AS (VALUES " ALL(
+                              BY_USER) ") "
+                                       "SELECT q.number, r.id, m.user_id FROM q " ROOM_AND_MEMBER(
+                                           "q.user_id") " WHERE q.user_id IS NOT NULL",
+                          values, count);
+
+    fail_all(sheet, err);
+    while (err == ERR_NONE && db_next(db))
+        sheet->asked[db_col_u64(db, 0)]->err = read_membership(db, 1);
 }
 
 static void admit_many(struct db *db, struct store_admission *const *asked, size_t count)
 {
-    struct sheet sheet = {.count = 0};
-    enum err err;
+    const struct sheet heads = pick(asked, count, wants_head);
+    const struct sheet tokens = pick(asked, count, by_token);
+    const struct sheet users = pick(asked, count, by_user);
+    enum err err = heads.count > 0 ? find_heads(db, &heads) : ERR_NONE;
 
-    for (size_t i = 0; i < count; i++)
-        if (asked[i]->token_hash != NULL)
-            sheet.asked[sheet.count++] = asked[i];
-    find_sessions(db, &sheet);
-    sheet.count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (asked[i]->wants_room && asked[i]->err == ERR_NONE)
-            sheet.asked[sheet.count++] = asked[i];
-    if (sheet.count == 0)
-        return;
-    err = find_heads(db, &sheet);
-    if (err == ERR_NONE)
-        err = find_members(db, &sheet);
+    if (tokens.count > 0)
+        find_by_token(db, &tokens);
+    if (users.count > 0)
+        find_by_user(db, &users);
     if (err != ERR_NONE)
-        fail_all(&sheet, err);
+        fail_all(&heads, err);
 }
 
 static void admit_one(struct db *db, struct store_admission *asked)
 {
     if (asked->token_hash == NULL && asked->wants_room)
         asked->err = store_admit_user(db, asked->user_id, asked->room_id, &asked->head);
-    else if (asked->token_hash != NULL && asked->wants_room)
+    else if (asked->token_hash != NULL && wants_head(asked))
         asked->err = store_admit_session(db, asked->token_hash, asked->room_id, &asked->session,
                                          &asked->head);
+    else if (asked->token_hash != NULL && asked->wants_room)
+        asked->err =
+            store_session_check_member(db, asked->token_hash, asked->room_id, &asked->session);
     else if (asked->token_hash != NULL)
         asked->err = store_session_find(db, asked->token_hash, &asked->session);
 }

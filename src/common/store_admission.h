@@ -3,8 +3,8 @@
  *
  * The head is that of the log in which the user was a member, or an earlier one: whatever ends the
  * membership has a seq above it. Alone that is one statement, whose answers are of one moment; many
- * at once share three, of which the first asks for the sessions, the second for the heads and the
- * last for the memberships. When a gateway has died and thousands come back, what they cost the
+ * at once share two, of which the first asks for the heads (if anybody wants them) and the second
+ * for the sessions and memberships. When a gateway has died and thousands come back, what they cost the
  * database is a few rows each.
  */
 #ifndef BANTER_COMMON_STORE_ADMISSION_H
@@ -32,11 +32,12 @@ struct store_admission {
     uint64_t user_id;          /* then */
     bool wants_room;           /* else there is nothing to ask but whose token it is */
     uint64_t room_id;
+    bool wants_head; /* of that room */
     /* ERR_NONE, ERR_NO_ROW for a token, ERR_ROOM_NOT_FOUND, ERR_NOT_A_MEMBER, or what the database
      * failed with. */
     enum err err;
     struct store_session session; /* of the token, if there is one */
-    uint64_t head;
+    uint64_t head;                /* if it was wanted, and there is no error */
 };
 
 #define STORE_ADMISSIONS_MAX 32

@@ -16,6 +16,7 @@ struct admissions {
     size_t waiting_count;
     size_t waiting_max;
     unsigned batches; /* under way */
+    bool alone;       /* one is, which does more than ask */
 };
 
 struct batch {
@@ -23,9 +24,10 @@ struct batch {
     struct admissions *admissions;
     struct admission *items[STORE_ADMISSIONS_MAX];
     size_t count;
+    bool alone;
 };
 
-/* Who asks for no room is told the epoch. */
+/* The epoch, for those who want it. */
 static void add_epoch(struct batch *batch, struct db *db)
 {
     uint64_t epoch = 0;
@@ -34,7 +36,7 @@ static void add_epoch(struct batch *batch, struct db *db)
     for (size_t i = 0; i < batch->count; i++) {
         struct store_admission *ask = &batch->items[i]->ask;
 
-        if (ask->wants_room || ask->err != ERR_NONE)
+        if (!batch->items[i]->wants_epoch || ask->err != ERR_NONE)
             continue;
         if (epoch == 0 && err == ERR_NONE)
             err = store_log_epoch(db, &epoch);
@@ -76,6 +78,13 @@ static void run_batch(struct pool_job *job, struct db *db)
     add_epoch(batch, db);
 }
 
+static void run_alone(struct pool_job *job, struct db *db)
+{
+    struct admission *admission = CONTAINER_OF(job, struct batch, job)->items[0];
+
+    admission->alone(admission, db);
+}
+
 static void on_batch(struct pool_job *job);
 
 static void take_waiting(struct admissions *admissions, struct batch *batch)
@@ -96,23 +105,47 @@ static void give_back(struct admissions *admissions, struct batch *batch)
     mem_free(batch);
 }
 
+/* Whoever comes while nobody asks. What it does may take long, so it is none of the batches. */
+static bool may_be_alone(const struct admissions *admissions, const struct batch *batch)
+{
+    return batch->count == 1 && batch->items[0]->alone != NULL && admissions->batches == 0 &&
+           !admissions->alone;
+}
+
+static struct batch *create_batch(struct admissions *admissions)
+{
+    struct batch *batch = mem_alloc(sizeof(*batch));
+
+    batch->admissions = admissions;
+    take_waiting(admissions, batch);
+    batch->alone = may_be_alone(admissions, batch);
+    batch->job.run = batch->alone ? run_alone : run_batch;
+    batch->job.done = on_batch;
+    return batch;
+}
+
+/* One more under way, or one less. */
+static void count(struct admissions *admissions, const struct batch *batch, int change)
+{
+    if (batch->alone)
+        admissions->alone = change > 0;
+    else
+        admissions->batches += (unsigned)change;
+}
+
 /* Starts what may start. False if nothing is under way afterwards: the pool takes no more. */
 static bool go(struct admissions *admissions)
 {
     while (admissions->batches < ADMISSIONS_BATCHES && !list_empty(&admissions->waiting)) {
-        struct batch *batch = mem_alloc(sizeof(*batch));
+        struct batch *batch = create_batch(admissions);
 
-        batch->job.run = run_batch;
-        batch->job.done = on_batch;
-        batch->admissions = admissions;
-        take_waiting(admissions, batch);
         if (!pool_submit(admissions->pool, &batch->job)) {
             give_back(admissions, batch);
             break;
         }
-        admissions->batches++;
+        count(admissions, batch, 1);
     }
-    return admissions->batches > 0;
+    return admissions->batches > 0 || admissions->alone;
 }
 
 /* Those that wait for no batch any more. */
@@ -136,7 +169,7 @@ static void on_batch(struct pool_job *job)
     struct batch *batch = CONTAINER_OF(job, struct batch, job);
     struct admissions *admissions = batch->admissions;
 
-    admissions->batches--;
+    count(admissions, batch, -1);
     /* First of all, so that the database works while the answers are looked at. */
     if (!go(admissions))
         refuse_waiting(admissions);
@@ -159,9 +192,15 @@ void admissions_destroy(struct admissions **admissions)
 {
     if (*admissions == NULL)
         return;
-    CHECK((*admissions)->batches == 0 && (*admissions)->waiting_count == 0);
+    CHECK((*admissions)->batches == 0 && !(*admissions)->alone &&
+          (*admissions)->waiting_count == 0);
     mem_free(*admissions);
     *admissions = NULL;
+}
+
+size_t admissions_waiting(const struct admissions *admissions)
+{
+    return admissions->waiting_count;
 }
 
 bool admissions_submit(struct admissions *admissions, struct admission *admission)

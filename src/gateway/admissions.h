@@ -2,10 +2,10 @@
  * admissions.h: who may come in, asked of the database for many at once.
  *
  * A first question goes to the pool at once. What comes while ADMISSIONS_BATCHES are under way
- * waits for one of them to return and goes together (store_admission.h): so a lone handshake waits
- * for nobody, and thousands that come back at once make batches larger, not a queue in front of
- * everybody else's queries. Nothing is remembered between two questions: each is answered by the
- * database as it is then.
+ * waits for one of them to return and goes together (store_admission.h): so a lone handshake or
+ * request waits for nobody, and thousands that come at once make batches larger, not a queue in
+ * front of everybody else's queries. Nothing is remembered between two questions: each is answered
+ * by the database as it is then.
  */
 #ifndef BANTER_GATEWAY_ADMISSIONS_H
 #define BANTER_GATEWAY_ADMISSIONS_H
@@ -28,7 +28,11 @@ struct admission {
     struct store_admission ask; /* but for token_hash, which is the module's own, too */
     enum admission_by by;
     uint8_t hash[DIGEST_SHA256_SIZE];
-    uint64_t epoch; /* the answer to one that asks for no room */
+    bool wants_epoch; /* of the log */
+    uint64_t epoch;   /* the answer */
+    /* NULL; or how it asks for itself, and does what follows from the answer, when nobody else asks
+     * anything: on the pool's thread. */
+    void (*alone)(struct admission *admission, struct db *db);
     /* On the loop, never inside admissions_submit(). ask.err is ERR_OVERLOADED if nobody asked.
      * May free the question and submit others. */
     void (*done)(struct admission *admission);
@@ -39,6 +43,8 @@ struct admissions *admissions_create(struct pool *pool, size_t waiting_max);
 /* The pool must be gone: it has called done for all. Sets *admissions to NULL. */
 void admissions_destroy(struct admissions **admissions);
 
+/* How many wait. */
+size_t admissions_waiting(const struct admissions *admissions);
 /* False when too many wait, or the pool's queue is full: it is not taken. Does not block. */
 bool admissions_submit(struct admissions *admissions, struct admission *admission) ATTR_MUSTCHECK;
 

@@ -117,6 +117,7 @@ static struct entry *create_entry(struct chat_client *client, const struct chat_
     entry->client = client;
     entry->request = *request;
     entry->admission.ask.room_id = request->room_id;
+    entry->admission.ask.wants_head = true;
     entry->admission.done = on_admitted;
     return entry;
 }
@@ -167,6 +168,7 @@ static void authenticate(struct chat_client *client, const struct chat_request *
         request->auth.kind == WS_AUTH_TICKET ? ADMISSION_BY_TICKET : ADMISSION_BY_TOKEN;
     memcpy(entry->admission.hash, request->auth.hash, sizeof(entry->admission.hash));
     entry->admission.ask.wants_room = request->single;
+    entry->admission.wants_epoch = !request->single;
     if (submit(entry))
         limiter_handshake_begins(client->services->limiter);
     else

@@ -9,7 +9,6 @@
 #include "common/metrics.h"
 #include "common/networks.h"
 #include "common/settings.h"
-#include "common/store_admission.h"
 #include "common/strbuf.h"
 #include "gateway/assets.h"
 #include "gateway/http_guard_conn.h"
@@ -18,6 +17,7 @@
 #include "gateway/limiter.h"
 #include "gateway/query.h"
 #include "gateway/request.h"
+#include "gateway/route_run.h"
 #include "gateway/routes.h"
 #include "gateway/web_access.h"
 
@@ -122,47 +122,6 @@ static enum err take_of_address(struct request *request)
     return err;
 }
 
-static enum err take_of_user(struct request *request)
-{
-    enum rate_class kind;
-
-    if (!route_rate(request->route, &kind) || kind < RATE_SEND)
-        return ERR_NONE;
-    return request_take(request, kind, request->session.user_id);
-}
-
-/* The query of a route, after its session. On a database thread. */
-static void run_route(struct request *request, struct db *db)
-{
-    unsigned flags = request->route->flags;
-
-    request->err = ERR_NONE;
-    if ((flags & ROUTE_MEMBER) == ROUTE_MEMBER)
-        request->err = store_session_check_member(db, request->token_hash, request->room_id,
-                                                  &request->session);
-    else if ((flags & ROUTE_AUTH) != 0)
-        request->err = store_session_find(db, request->token_hash, &request->session);
-    if (request->err == ERR_NO_ROW)
-        request->err = ERR_INVALID_TOKEN;
-    if (request->err == ERR_NONE)
-        request->err = take_of_user(request);
-    if (request->err == ERR_NONE && request->route->query != NULL)
-        request->err = request->route->query(request, db);
-}
-
-static void finish_route(struct request *request)
-{
-    if (request->err != ERR_NONE) {
-        request_reply_error(request, request->err);
-        return;
-    }
-    request->services->database_ok = true;
-    if (request->route->finish != NULL)
-        request->route->finish(request);
-    else
-        request_reply(request);
-}
-
 static void start_route(struct request *request)
 {
     const struct route *route = request->route;
@@ -179,7 +138,7 @@ static void start_route(struct request *request)
     else if (route->start != NULL)
         route->start(request);
     else if (route->query != NULL || (route->flags & ROUTE_AUTH) != 0)
-        request_run(request, request->services->db, run_route, finish_route);
+        route_run(request);
     else
         route->finish(request);
 }

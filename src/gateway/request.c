@@ -36,10 +36,13 @@ static void finish_job(struct pool_job *job)
     request->job_done(request);
 }
 
-static void count_refused(bool scrypt)
+void request_refuse(struct request *request, const struct pool *pool)
 {
+    bool scrypt = pool == request->services->scrypt;
+
     metrics_add(scrypt ? METRIC_SCRYPT_QUEUE_FULL : METRIC_DB_QUEUE_FULL, 1);
     metrics_add_by(METRIC_SHED, scrypt ? METRICS_SHED_SCRYPT_QUEUE : METRICS_SHED_DB_QUEUE, 1);
+    request_reply_error(request, ERR_OVERLOADED);
 }
 
 void request_run(struct request *request, struct pool *pool,
@@ -53,8 +56,7 @@ void request_run(struct request *request, struct pool *pool,
     request->err = ERR_OVERLOADED; /* should the pool stop before it runs */
     if (pool != NULL && pool_submit(pool, &request->job))
         return;
-    count_refused(pool == request->services->scrypt);
-    request_reply_error(request, ERR_OVERLOADED);
+    request_refuse(request, pool);
 }
 
 /* nginx's number for a client that did not wait for its answer. */

@@ -100,6 +100,9 @@ void request_run(struct request *request, struct pool *pool,
                  void (*run)(struct request *request, struct db *db),
                  void (*done)(struct request *request));
 
+/* Answers 503 since the pool's queue is full, and counts it. */
+void request_refuse(struct request *request, const struct pool *pool);
+
 /* Whether the route is limited, and by which class. */
 static inline bool route_rate(const struct route *route, enum rate_class *kind_out)
 {

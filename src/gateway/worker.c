@@ -143,7 +143,9 @@ static void count_state(struct worker *worker)
     metrics_set(METRIC_WORKERS_DRAINING, services->draining);
     metrics_set(METRIC_WORKERS_WITH_DATABASE, services->database_ok);
     metrics_set(METRIC_WORKERS_WITH_BROKER, bus_link_ready(services->link));
-    metrics_set(METRIC_DB_QUEUE, pool_waiting(services->db));
+    metrics_set(METRIC_DB_QUEUE,
+                pool_waiting(services->db) +
+                    (services->admissions != NULL ? admissions_waiting(services->admissions) : 0));
     metrics_set(METRIC_SCRYPT_QUEUE, pool_waiting(services->scrypt));
 }
 

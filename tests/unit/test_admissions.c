@@ -28,6 +28,7 @@ static unsigned epochs_read;
 static struct asker {
     struct admission admission;
     unsigned answers;
+    unsigned alone;
 } askers[MANY];
 static struct admissions *admissions;
 
@@ -90,10 +91,25 @@ static void on_done(struct admission *admission)
     CONTAINER_OF(admission, struct asker, admission)->answers++;
 }
 
+static void on_alone(struct admission *admission, struct db *db)
+{
+    assert_null(db);
+    admission->ask.err = ERR_NONE;
+    CONTAINER_OF(admission, struct asker, admission)->alone++;
+}
+
+static bool ask_alone(size_t i)
+{
+    askers[i] = (struct asker){.admission = {.alone = on_alone, .done = on_done}};
+    askers[i].admission.ask.room_id = i;
+    return admissions_submit(admissions, &askers[i].admission);
+}
+
 static bool ask(size_t i, bool room)
 {
     askers[i] = (struct asker){.admission = {.done = on_done}};
     askers[i].admission.ask.wants_room = room;
+    askers[i].admission.wants_epoch = !room;
     askers[i].admission.ask.room_id = i;
     return admissions_submit(admissions, &askers[i].admission);
 }
@@ -179,6 +195,48 @@ static void test_tickets(void **state)
     assert_int_equal(askers[1].admission.hash[0], 9);
 }
 
+/* Only who meets nobody does all of it by itself; and what it does holds up no batch. */
+static void test_alone(void **state)
+{
+    struct pool_job *slow;
+
+    (void)state;
+    assert_true(ask_alone(0));
+    assert_int_equal(job_count, 1);
+    slow = jobs[0];
+    job_count = 0;
+    for (size_t i = 1; i < 10; i++)
+        assert_true(ask_alone(i));
+    while (job_count > 0)
+        run_jobs(true);
+    for (size_t i = 1; i < 10; i++)
+        assert_int_equal(askers[i].alone, 0);
+    expect(1, 10, ERR_NONE);
+    assert_int_equal(askers[0].answers, 0);
+    slow->run(slow, NULL);
+    slow->done(slow);
+    assert_int_equal(askers[0].alone, 1);
+    expect(0, 1, ERR_NONE);
+    assert_true(ask_alone(0));
+    run_jobs(true);
+    assert_int_equal(askers[0].alone, 1);
+}
+
+/* What came while one was alone is not forgotten when the pool is full then. */
+static void test_the_pool_is_full_after_one_alone(void **state)
+{
+    (void)state;
+    assert_true(ask_alone(0));
+    for (size_t i = 1; i < 6; i++)
+        assert_true(ask_alone(i));
+    assert_int_equal(admissions_waiting(admissions), 3);
+    pool_full = true;
+    run_jobs(true);
+    expect(0, 3, ERR_NONE);
+    expect(3, 6, ERR_OVERLOADED);
+    assert_int_equal(admissions_waiting(admissions), 0);
+}
+
 static void test_too_many(void **state)
 {
     size_t taken = 0;
@@ -228,6 +286,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_go_together, begin, end),
         cmocka_unit_test_setup_teardown(test_the_epoch_is_read_once, begin, end),
         cmocka_unit_test_setup_teardown(test_tickets, begin, end),
+        cmocka_unit_test_setup_teardown(test_alone, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_pool_is_full_after_one_alone, begin, end),
         cmocka_unit_test_setup_teardown(test_too_many, begin, end),
         cmocka_unit_test_setup_teardown(test_a_full_pool, begin, end),
         cmocka_unit_test_setup_teardown(test_the_pool_stops, begin, end),
