@@ -4,8 +4,8 @@
  * The head is that of the log in which the user was a member, or an earlier one: whatever ends the
  * membership has a seq above it. Alone that is one statement, whose answers are of one moment; many
  * at once share two, of which the first asks for the heads (if anybody wants them) and the second
- * for the sessions and memberships. When a gateway has died and thousands come back, what they cost the
- * database is a few rows each.
+ * for the sessions and memberships. When a gateway has died and thousands come back, what they cost
+ * the database is a few rows each.
  */
 #ifndef BANTER_COMMON_STORE_ADMISSION_H
 #define BANTER_COMMON_STORE_ADMISSION_H
