@@ -22,8 +22,10 @@
 /* A worker that was busy once does not keep more room than this for the next time. */
 #define DUE_FIRST 64
 #define DUE_KEPT  4096
-/* One turn takes at most this much from a socket: others wait for their turn, too. */
-#define READ_BYTES (64 * 1024)
+/* One turn takes at most this much from a socket: others wait for their turn, too. So much is
+ * received, and so much handed out: inflated it is more, and the shortest frame takes time. */
+#define READ_BYTES  (64 * 1024)
+#define FRAME_BYTES 512
 
 /* A line that clients ignore (HTML, 9.2.6) and that shows whether they are there. */
 static const char stream_comment[] = ": ping\n\n";
@@ -57,6 +59,7 @@ struct ws_set {
     uint64_t send_calls; /* of this turn, for the metrics */
     uint64_t bytes_sent;
     uint64_t bytes_saved; /* by compression */
+    size_t handed_out;    /* of the socket that is being fed: what of READ_BYTES it has had */
     uint8_t buffer[READ_BYTES];
 };
 
@@ -180,9 +183,9 @@ static void flush(struct ws_conn *conn)
             break; /* fewer than offered: the kernel's buffer is full */
     }
     blocked = conn->queue.count > 0;
+    /* 7.1.7: fail the connection; it still reads our close frame */
     if (!blocked && conn->ends)
-        shutdown(conn->fd,
-                 SHUT_WR); /* 7.1.7: fail the connection; it still reads our close frame */
+        shutdown(conn->fd, SHUT_WR);
     if (blocked != conn->writing) {
         conn->writing = blocked;
         watch(conn);
@@ -222,14 +225,22 @@ static void answer_ping(struct ws_conn *conn, const uint8_t *data, size_t len)
     frame_unref(pong);
 }
 
+/* Whether this socket has had its share of the turn, the rest of which waits for the next one. */
+static enum ws_verdict count_handed_out(struct ws_conn *conn, size_t len)
+{
+    conn->set->handed_out += FRAME_BYTES + len;
+    return conn->set->handed_out < READ_BYTES ? WS_VERDICT_CONTINUE : WS_VERDICT_PAUSE;
+}
+
 static enum ws_verdict on_frame(void *context, enum ws_opcode opcode, uint8_t *data, size_t len)
 {
     struct ws_conn *conn = context;
+    enum ws_verdict verdict = count_handed_out(conn, len);
 
     conn->pings_unanswered = 0;
     conn->ending.frames_in++;
     if (conn->state != WS_OPEN && opcode != WS_OP_CLOSE)
-        return WS_VERDICT_CONTINUE;
+        return verdict;
     switch (opcode) {
     case WS_OP_TEXT:
     case WS_OP_BINARY:
@@ -250,17 +261,23 @@ static enum ws_verdict on_frame(void *context, enum ws_opcode opcode, uint8_t *d
     case WS_OP_CONTINUATION:
         break;
     }
-    return conn->paused && conn->state == WS_OPEN ? WS_VERDICT_PAUSE : WS_VERDICT_CONTINUE;
+    if (conn->state == WS_CLOSED)
+        return WS_VERDICT_STOP; /* the handler's close found the socket broken */
+    return conn->paused && conn->state == WS_OPEN ? WS_VERDICT_PAUSE : verdict;
 }
 
 static void feed(struct ws_conn *conn, uint8_t *data, size_t len)
 {
     struct ws_violation violation;
 
+    conn->set->handed_out = 0;
     switch (ws_message_feed(&conn->message, data, len, &conn->set->sink, conn, &violation)) {
     case WS_FEED_OK:
-    case WS_FEED_PAUSED:
     case WS_FEED_STOPPED:
+        break;
+    case WS_FEED_PAUSED:
+        if (takes(conn))
+            go_on(conn); /* in the next turn */
         break;
     case WS_FEED_FAILED:
         metrics_add(METRIC_WS_PROTOCOL_ERRORS, 1);
@@ -281,9 +298,7 @@ static void read_some(struct ws_conn *conn)
     got = recv(conn->fd, set->buffer, sizeof(set->buffer), MSG_DONTWAIT);
     if (got > 0 && !conn->stream)
         feed(conn, set->buffer, (size_t)got);
-    else if (got > 0)
-        return;
-    else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         drop(conn);
 }
 
@@ -303,12 +318,11 @@ static void count_deflate(struct ws_set *set)
 {
     struct ws_deflate_count count = ws_deflate_take_count(set->deflate);
 
-    if (count.compressed > 0)
-        metrics_add(METRIC_WS_DEFLATED, count.compressed);
-    if (count.inflated > 0)
-        metrics_add(METRIC_WS_INFLATED, count.inflated);
-    if (set->bytes_saved > 0)
-        metrics_add(METRIC_WS_BYTES_SAVED, set->bytes_saved);
+    if (count.compressed + count.inflated + set->bytes_saved == 0)
+        return;
+    metrics_add(METRIC_WS_DEFLATED, count.compressed);
+    metrics_add(METRIC_WS_INFLATED, count.inflated);
+    metrics_add(METRIC_WS_BYTES_SAVED, set->bytes_saved);
     set->bytes_saved = 0;
 }
 
@@ -349,7 +363,7 @@ static void on_turn_end(void *context)
     due.count = 0;
     if (due.size > DUE_KEPT) {
         mem_free(due.conns);
-        due = (struct due){NULL, 0, 0};
+        due = (struct due){0};
     }
     set->spare = due;
     count_sent(set);
@@ -530,20 +544,21 @@ void ws_conn_send(struct ws_conn *conn, struct frame *frame)
         look_later(conn);
 }
 
+/* Whether so much is queued; who asks is told when it is not any more. */
+static bool holds(struct ws_conn *conn, size_t bytes)
+{
+    conn->was_full = conn->was_full || conn->queue.bytes >= bytes;
+    return conn->queue.bytes >= bytes;
+}
+
 bool ws_conn_full(struct ws_conn *conn, bool half)
 {
-    if (conn->queue.bytes < conn->set->options.queue_bytes_max / (half ? 2 : 1))
-        return false;
-    conn->was_full = true;
-    return true;
+    return holds(conn, conn->set->options.queue_bytes_max / (half ? 2 : 1));
 }
 
 bool ws_conn_choked(struct ws_conn *conn)
 {
-    if (conn->queue.bytes < conn->set->options.queue_bytes_max * 2)
-        return false;
-    conn->was_full = true;
-    return true;
+    return holds(conn, conn->set->options.queue_bytes_max * 2);
 }
 
 void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason)

@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "gateway/ws_deflate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +29,8 @@ struct fixture {
     int peer;
     char heard[1024]; /* the messages, one after the other */
     bool pause;       /* after each of them */
+    size_t count;     /* of messages; of those that are long only this is kept */
+    size_t bytes;
     int drained;
     int closed;
     uint16_t violation;
@@ -43,8 +46,11 @@ static void on_message(struct ws_conn *conn, bool text, const uint8_t *data, siz
     struct fixture *f = of(conn);
     size_t at = strlen(f->heard);
 
-    assert_true(text && at + len < sizeof(f->heard));
-    memcpy(f->heard + at, data, len);
+    f->count++;
+    f->bytes += len;
+    assert_true(text);
+    if (at + len < sizeof(f->heard))
+        memcpy(f->heard + at, data, len);
     if (f->pause)
         ws_conn_pause(conn);
 }
@@ -306,6 +312,104 @@ static void test_violation(void **state)
     assert_int_equal(f->violation, 1002);
 }
 
+/* As many frames as a write takes, and how many that were. */
+static size_t send_many(struct fixture *f, const uint8_t *frame, size_t len)
+{
+    static uint8_t many[60 * 1024];
+    size_t count = sizeof(many) / len;
+
+    for (size_t i = 0; i < count; i++)
+        memcpy(many + i * len, frame, len);
+    assert_int_equal(write(f->peer, many, count * len), count * len);
+    return count;
+}
+
+/* Turns until all have come; none may hand out more than this, which is two
+ * shares: a turn that has read hands out once more at its end. */
+static void assert_shared_out(struct fixture *f, size_t count, size_t messages_max,
+                              size_t bytes_max)
+{
+    while (f->count < count) {
+        size_t count_before = f->count;
+        size_t bytes_before = f->bytes;
+
+        loop_turn(f->loop, 1000);
+        assert_in_range(f->count - count_before, 1, messages_max);
+        assert_in_range(f->bytes - bytes_before, 0, bytes_max);
+    }
+    turns(f);
+    assert_int_equal(f->count, count);
+}
+
+/* One turn hands out some of very many short messages, and what has come in between waits behind
+ * them. */
+static void test_many_messages_take_turns(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t frame[16];
+    size_t count;
+
+    open_with(f, NULL, 0);
+    ws_conn_resume(&f->conn);
+    count = send_many(f, frame, text_frame(frame, "x"));
+    assert_true(count > 8000);
+    loop_turn(f->loop, 1000);
+    send_text(f, "y");
+    assert_shared_out(f, count + 1, 256, 256);
+    memset(f->heard, 0, sizeof(f->heard));
+    send_text(f, "z");
+    turns(f);
+    assert_string_equal(f->heard, "z");
+}
+
+/* The same for few bytes that stand for many. */
+static void test_inflated_messages_take_turns(void **state)
+{
+    struct fixture *f = *state;
+    struct ws_deflate *codec = ws_deflate_create(1);
+    uint8_t *text = mem_alloc(60000);
+    struct span small = ws_deflate_compress(codec, text, 60000);
+    uint8_t frame[1024] = {0xc1, 0x80 | 126, (uint8_t)(small.len >> 8), (uint8_t)small.len};
+    size_t count;
+
+    assert_in_range(small.len, 126, sizeof(frame) - 8);
+    memcpy(frame + 8, small.data, small.len); /* the mask is zeros */
+    open_with(f, NULL, 0);
+    ws_conn_deflate(&f->conn, WS_WINDOW_BITS_MAX);
+    ws_conn_resume(&f->conn);
+    count = send_many(f, frame, small.len + 8);
+    assert_true(count > 100);
+    assert_shared_out(f, count, 4, 240000);
+    mem_free(text);
+    ws_deflate_destroy(&codec);
+}
+
+/* The owner's pause holds, although the rest was to be handed out by itself; and a close ends it.
+ */
+static void test_pause_and_close_among_many(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t frame[16];
+    size_t count;
+
+    open_with(f, NULL, 0);
+    ws_conn_resume(&f->conn);
+    count = send_many(f, frame, text_frame(frame, "x"));
+    loop_turn(f->loop, 1000);
+    assert_in_range(f->count, 1, count / 2);
+    ws_conn_pause(&f->conn);
+    count = f->count;
+    turns(f);
+    assert_int_equal(f->count, count);
+    ws_conn_resume(&f->conn);
+    turns(f);
+    assert_true(f->count > count);
+    count = f->count;
+    ws_conn_close(&f->conn, 1001, NULL);
+    turns(f);
+    assert_int_equal(f->count, count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +421,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_close_while_paused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_peer_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_violation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_messages_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_inflated_messages_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pause_and_close_among_many, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
