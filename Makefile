@@ -139,6 +139,16 @@ $(B)/gen/common_passwords.c: src/common/common_passwords.txt
 	  od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; echo '};'; \
 	  echo 'const size_t common_passwords_len = sizeof(common_passwords_text);'; } > $@
 
+# And the API's description inside of the fuzz targets that ask by it.
+$(B)/gen/openapi_json.c: web/openapi.json
+	@mkdir -p $(@D)
+	$(Q){ echo '#include <stddef.h>'; \
+	  echo 'extern const unsigned char openapi_json_text[];'; \
+	  echo 'extern const size_t openapi_json_len;'; \
+	  echo 'const unsigned char openapi_json_text[] = {'; \
+	  od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; echo '};'; \
+	  echo 'const size_t openapi_json_len = sizeof(openapi_json_text);'; } > $@
+
 $(B)/obj/gen/%.o: $(B)/gen/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  CC    $<")
@@ -209,7 +219,7 @@ $(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubs
 # that are otherwise real, single functions are played.
 FUZZ_WORKERS := $(filter $(B)/tests/fuzz/fuzz_worker_%,$(FUZZ_PROGRAMS))
 FUZZ_PLAYED := clock_mono_ms clock_mono_us clock_wall_us digest_random client_address_of_peer log_write
-$(FUZZ_WORKERS): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/worker/*.c)) \
+$(FUZZ_WORKERS): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/worker/*.c)) $(B)/obj/gen/openapi_json.o \
   $(filter-out %/main.o,$(call objects,gateway)) $(B)/libcommon.a
 $(FUZZ_WORKERS): FUZZ_LINK := $(addprefix -Wl$(comma)--wrap=,$(FUZZ_PLAYED))
 

@@ -165,5 +165,6 @@ void answers_make_comparable(struct strbuf *bytes)
             end -= stop - at;
         }
         bytes->len = (size_t)(end - bytes->data);
+        bytes->data[bytes->len] = '\0';
     }
 }

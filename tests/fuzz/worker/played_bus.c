@@ -206,14 +206,16 @@ static void take_revoke(const struct bus_command *command)
 static void take_command(const struct bus_command *command)
 {
     static const enum err troubles[] = {ERR_DATABASE_UNAVAILABLE, ERR_OUTCOME_UNKNOWN,
-                                        ERR_OVERLOADED,           ERR_ROOM_NOT_FOUND,
-                                        ERR_NOT_A_MEMBER,         ERR_INTERNAL};
+                                        ERR_OVERLOADED,           ERR_INTERNAL,
+                                        ERR_ROOM_NOT_FOUND,       ERR_NOT_A_MEMBER};
+    /* The last two are about a room that is there already, and about who writes. */
+    size_t possible = ARRAY_LEN(troubles) - (command->kind == COMMAND_MESSAGE ? 0 : 2);
     /* Not of the key, which has the number of the command in it. */
     uint64_t hash = played_hash(command->text.data, command->text.len,
                                 command->kind ^ command->room_id << 8 ^ command->sender_id << 32);
 
     if (played_trouble(hash))
-        answer(command, (struct bus_answer){.err = troubles[hash % ARRAY_LEN(troubles)]});
+        answer(command, (struct bus_answer){.err = troubles[hash % possible]});
     else if (command->kind == COMMAND_MESSAGE)
         take_message(command);
     else if (command->kind == COMMAND_REVOKE)
