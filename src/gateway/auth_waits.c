@@ -5,11 +5,13 @@
 #include "common/limits.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "gateway/tally.h"
 
 struct auth_wait {
     struct list_node node;
     struct chat_client *client;
     uint64_t until_ms;
+    uint64_t address;
     struct chat_request request;
 };
 
@@ -18,7 +20,8 @@ struct auth_waits {
     struct list all; /* who came first is first: all wait the same time */
     struct loop_timer *timer;
     uint64_t wait_ms;
-    void (*on_late)(struct chat_client *client);
+    struct tally *addresses;
+    auth_wait_over_fn *over;
 };
 
 static void start_timer(struct auth_waits *waits)
@@ -36,8 +39,18 @@ static void start_timer(struct auth_waits *waits)
 static void remove_wait(struct auth_waits *waits, struct auth_wait *wait)
 {
     map_remove(waits->by_client, &wait->client);
+    tally_remove(waits->addresses, wait->address);
     list_remove(&wait->node);
     mem_free(wait);
+}
+
+static void end_first(struct auth_waits *waits, bool late)
+{
+    struct auth_wait *first = LIST_ITEM(list_first(&waits->all), struct auth_wait, node);
+    struct chat_client *client = first->client;
+
+    remove_wait(waits, first);
+    waits->over(client, late);
 }
 
 static void on_timer(void *context)
@@ -47,19 +60,14 @@ static void on_timer(void *context)
     struct list_node *first;
 
     while ((first = list_first(&waits->all)) != NULL) {
-        struct auth_wait *wait = LIST_ITEM(first, struct auth_wait, node);
-        struct chat_client *client = wait->client;
-
-        if (wait->until_ms > now_ms)
+        if (LIST_ITEM(first, struct auth_wait, node)->until_ms > now_ms)
             break;
-        remove_wait(waits, wait);
-        waits->on_late(client);
+        end_first(waits, true);
     }
     start_timer(waits);
 }
 
-struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms,
-                                     void (*on_late)(struct chat_client *client))
+struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms, auth_wait_over_fn *over)
 {
     struct auth_waits *waits = mem_alloc(sizeof(*waits));
 
@@ -67,7 +75,8 @@ struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms,
     list_init(&waits->all);
     waits->timer = loop_timer_create(loop, on_timer, waits);
     waits->wait_ms = wait_ms;
-    waits->on_late = on_late;
+    waits->addresses = tally_create(SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX);
+    waits->over = over;
     return waits;
 }
 
@@ -78,21 +87,25 @@ void auth_waits_destroy(struct auth_waits **waits)
     CHECK(list_empty(&(*waits)->all));
     loop_timer_destroy(&(*waits)->timer);
     map_destroy(&(*waits)->by_client);
+    tally_destroy(&(*waits)->addresses);
     mem_free(*waits);
     *waits = NULL;
 }
 
-bool auth_waits_add(struct auth_waits *waits, struct chat_client *client,
+bool auth_waits_add(struct auth_waits *waits, struct chat_client *client, uint64_t address,
                     const struct chat_request *request)
 {
     bool first = list_empty(&waits->all);
     struct auth_wait *wait;
 
-    if (map_count(waits->by_client) >= SOCKETS_WITHOUT_TOKEN_MAX)
+    if (!tally_add(waits->addresses, address))
         return false;
+    if (map_count(waits->by_client) >= SOCKETS_WITHOUT_TOKEN_MAX)
+        end_first(waits, false);
     wait = mem_alloc(sizeof(*wait));
     wait->client = client;
     wait->until_ms = clock_mono_ms() + waits->wait_ms;
+    wait->address = address;
     wait->request = *request;
     CHECK(map_put(waits->by_client, &wait->client, wait) == NULL);
     list_push_back(&waits->all, &wait->node);

@@ -12,15 +12,17 @@
 
 struct auth_waits;
 
-/* on_late is called, at the end of wait_ms, for a client that is still waiting; it has been taken
- * out by then. */
-struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms,
-                                     void (*on_late)(struct chat_client *client));
+/* The client has waited in vain and was taken out: for wait_ms if it is late, else so long that it
+ * has to make room for others. Must not add one. */
+typedef void auth_wait_over_fn(struct chat_client *client, bool late);
+
+struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms, auth_wait_over_fn *over);
 /* None may be left. */
 void auth_waits_destroy(struct auth_waits **waits);
 
-/* The client waits from now on; request is copied. False if as many wait as may. */
-bool auth_waits_add(struct auth_waits *waits, struct chat_client *client,
+/* The client waits from now on; request is copied. False if as many of its address wait as may
+ * (0: of none, and without a bound). When as many wait as may at all, the first one is over. */
+bool auth_waits_add(struct auth_waits *waits, struct chat_client *client, uint64_t address,
                     const struct chat_request *request) ATTR_MUSTCHECK;
 /* It waits no more; false if it did not (any more). request_out may be NULL. */
 bool auth_waits_take(struct auth_waits *waits, struct chat_client *client,

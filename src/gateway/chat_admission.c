@@ -177,7 +177,10 @@ static void authenticate(struct chat_client *client, const struct chat_request *
 
 static void await_auth(struct chat_client *client, const struct chat_request *request)
 {
-    client->awaits_auth = auth_waits_add(client->services->auth_waits, client, request);
+    struct services *services = client->services;
+    uint64_t address = limiter_address(services->limiter, &client->origin.client);
+
+    client->awaits_auth = auth_waits_add(services->auth_waits, client, address, request);
     if (client->awaits_auth) {
         ws_conn_resume(&client->conn);
         return;
@@ -212,13 +215,13 @@ void chat_admission_on_frame(struct chat_client *client, bool text, const uint8_
     chat_admission_begin(client, &request);
 }
 
-void chat_admission_late(struct chat_client *client)
+void chat_admission_over(struct chat_client *client, bool late)
 {
     client->awaits_auth = false;
     if (client->conn.state != WS_OPEN)
         return; /* it is on its way out */
-    metrics_add(METRIC_WS_AUTH_LATE, 1);
-    chat_client_close(client, CLOSE_REASON_INVALID_TOKEN);
+    metrics_add(late ? METRIC_WS_AUTH_LATE : METRIC_WS_AUTH_FULL, 1);
+    chat_client_close(client, late ? CLOSE_REASON_INVALID_TOKEN : CLOSE_REASON_TRY_LATER);
 }
 
 void chat_admission_forget(struct chat_client *client)

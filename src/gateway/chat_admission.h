@@ -13,7 +13,7 @@ void chat_admission_begin(struct chat_client *client, const struct chat_request 
 void chat_admission_on_frame(struct chat_client *client, bool text, const uint8_t *data,
                              size_t len);
 /* For auth_waits: the frame has not come in time. */
-void chat_admission_late(struct chat_client *client);
+void chat_admission_over(struct chat_client *client, bool late);
 /* The socket is gone. */
 void chat_admission_forget(struct chat_client *client);
 

@@ -249,7 +249,7 @@ static void create_chat(struct worker *worker)
     services->holds = chat_holds_create(services->loop);
     services->sockets = ws_set_create(services->loop, &sockets);
     services->auth_waits =
-        auth_waits_create(services->loop, settings->socket_auth_ms, chat_admission_late);
+        auth_waits_create(services->loop, settings->socket_auth_ms, chat_admission_over);
     worker->presence = presence_local_create(services->loop);
     services->admissions = admissions_create(services->db, ADMISSIONS_WAITING_MAX);
     services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);

@@ -1,4 +1,4 @@
-// needs: common/loop common/map common/digest common/metrics common/clock common/log common/mem common/check
+// needs: common/loop common/map common/digest common/metrics common/clock common/log common/mem common/check gateway/tally
 /* auth_waits: who waits, for how long, and how many may. The clients are places in an array: nobody
  * looks at them. */
 #include "gateway/auth_waits.h"
@@ -19,25 +19,31 @@ static struct loop *loop;
 static struct auth_waits *waits;
 static struct chat_client *late[8];
 static size_t late_count;
+static size_t pushed_out; /* clients 0, 1, 2 … */
 
 static struct chat_client *client(size_t i)
 {
     return (struct chat_client *)(void *)&places[i];
 }
 
-static void on_late(struct chat_client *who)
+static void over(struct chat_client *who, bool is_late)
 {
-    assert_true(late_count < ARRAY_LEN(late));
     assert_false(auth_waits_take(waits, who, NULL)); /* taken out already */
-    late[late_count++] = who;
+    if (is_late) {
+        assert_true(late_count < ARRAY_LEN(late));
+        late[late_count++] = who;
+    } else {
+        assert_ptr_equal(who, client(pushed_out++));
+    }
 }
 
 static int set_up(void **state)
 {
     (void)state;
     loop = loop_create();
-    waits = auth_waits_create(loop, WAIT_MS, on_late);
+    waits = auth_waits_create(loop, WAIT_MS, over);
     late_count = 0;
+    pushed_out = 0;
     return 0;
 }
 
@@ -50,11 +56,16 @@ static int tear_down(void **state)
     return 0;
 }
 
-static bool add(size_t i)
+static bool add_from(size_t i, uint64_t address)
 {
     struct chat_request request = {.room_id = i, .has_since = true, .since = i + 1};
 
-    return auth_waits_add(waits, client(i), &request);
+    return auth_waits_add(waits, client(i), address, &request);
+}
+
+static bool add(size_t i)
+{
+    return add_from(i, 0);
 }
 
 static void turn_until_late(size_t count)
@@ -102,16 +113,38 @@ static void test_late(void **state)
     assert_ptr_equal(late[2], client(5));
 }
 
+/* Nobody is turned away for others' sake: who waits longest goes. */
 static void test_full(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SOCKETS_WITHOUT_TOKEN_MAX; i++)
-        assert_true(add(i));
-    assert_false(add(SOCKETS_WITHOUT_TOKEN_MAX));
+        assert_true(add_from(i, 1 + i / SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX));
+    assert_int_equal(pushed_out, 0);
+    assert_true(add_from(SOCKETS_WITHOUT_TOKEN_MAX, 1000));
+    assert_int_equal(pushed_out, 1);
+    /* A place that is free is taken first. */
     assert_true(auth_waits_take(waits, client(7), NULL));
-    assert_true(add(SOCKETS_WITHOUT_TOKEN_MAX));
+    assert_true(add_from(7, 1));
+    assert_int_equal(pushed_out, 1);
     for (size_t i = 0; i <= SOCKETS_WITHOUT_TOKEN_MAX; i++)
-        assert_true(auth_waits_take(waits, client(i), NULL) == (i != 7));
+        assert_true(auth_waits_take(waits, client(i), NULL) == (i != 0));
+}
+
+static void test_share_of_an_address(void **state)
+{
+    size_t most = SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX;
+
+    (void)state;
+    for (size_t i = 0; i < most; i++)
+        assert_true(add_from(i, 7));
+    assert_false(add_from(most, 7));
+    assert_true(add_from(most, 8));
+    assert_true(auth_waits_take(waits, client(3), NULL));
+    assert_true(add_from(3, 7));
+    assert_false(add_from(most + 1, 7));
+    for (size_t i = 0; i <= most; i++)
+        assert_true(auth_waits_take(waits, client(i), NULL));
+    assert_int_equal(pushed_out, 0);
 }
 
 int main(void)
@@ -120,6 +153,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_take, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_share_of_an_address, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

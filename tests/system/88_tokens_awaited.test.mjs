@@ -1,0 +1,57 @@
+// Sockets that were opened without a token and say none: they have few places, one address has a
+// share of them, and who comes newly is never turned away for strangers' sake.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openFrom } from './lib/access_log.mjs';
+import { withLimits } from './lib/limits.mjs';
+import { Socket } from './lib/client.mjs';
+import { handshakeRequest } from './lib/raw.mjs';
+import { poll } from './lib/wait.mjs';
+
+// src/common/limits.h
+const PLACES = 4096;
+const SHARE = 512;
+
+// Sockets that say nothing more; `closed` are those that the server asked to go.
+async function silent(stack, from, count) {
+  const sockets = [];
+  for (let i = 0; i < count; i += 1) {
+    const socket = await openFrom(from, stack.port);
+    socket.write(handshakeRequest('/ws/chat'));
+    sockets.push(socket);
+  }
+  for (const socket of sockets) assert.equal((await socket.readResponse()).status, 101);
+  return sockets;
+}
+
+async function assertAdmitted(stack, user) {
+  const socket = new Socket(stack.url, null, undefined);
+  await socket.opened;
+  socket.send({ type: 'auth', token: user.token });
+  await socket.waitType('hello');
+  await socket.end();
+}
+
+describe('places for sockets without a token', () => {
+  it('are shared: one address has some, the oldest goes when all are taken, and a client is admitted', () =>
+    withLimits({ socket_auth_ms: 600_000, ping_ms: 600_000, rate_request: 0 }, async ({ stack, user, count }) => {
+      const sockets = await silent(stack, '127.0.0.2', SHARE + 8);
+      await poll('what is beyond the share to go', async () => (await count('ws_auth_full_total')) === 8);
+      for (const socket of sockets.slice(SHARE)) {
+        const frame = await socket.readFrame();
+        assert.equal(frame.payload.readUInt16BE(0), 1013);
+      }
+      assert.ok(sockets.slice(0, SHARE).every((socket) => !socket.ended && socket.buffer.length === 0));
+      await assertAdmitted(stack, user);
+      // Nine addresses have more than all places.
+      for (let i = 3; i < 11; i += 1) sockets.push(...(await silent(stack, `127.0.0.${i}`, SHARE)));
+      await poll('the oldest to go', async () => (await count('ws_auth_full_total')) === 8 + SHARE * 9 - PLACES);
+      for (const socket of sockets.slice(0, 512)) {
+        const frame = await socket.readFrame();
+        assert.equal(frame.payload.readUInt16BE(0), 1013);
+      }
+      await assertAdmitted(stack, user);
+      assert.equal(await count('ws_auth_full_total'), 9 + SHARE * 9 - PLACES);
+      for (const socket of sockets) socket.destroy();
+    }, { workers: 1 }));
+});
