@@ -58,6 +58,24 @@ static size_t input_length(const struct guard_conn *conn)
     return evbuffer_get_length(bufferevent_get_input(conn->bev));
 }
 
+static bool is_idle(const struct guard_conn *conn)
+{
+    if (!guard_conn_is_reading(conn) || input_length(conn) > 0)
+        return false;
+    return conn->state == CONN_PROXY
+               ? conn->proxy_parser.len == 0
+               : conn->state == CONN_OPEN && http_guard_phase(&conn->guard) == HTTP_GUARD_IDLE;
+}
+
+/* Called where it may just have gone idle, or is not any more. While an answer leaves it is on the
+ * list a little early; free_idle() looks again. */
+static void note_idle(struct guard_conn *conn)
+{
+    list_remove(&conn->idle);
+    if (http_guard_phase(&conn->guard) == HTTP_GUARD_IDLE && input_length(conn) == 0)
+        list_push_back(&conn->set->idle, &conn->idle);
+}
+
 /* Where in the stream the bytes begin that evhttp has not taken yet. */
 static uint64_t stream_front(const struct guard_conn *conn)
 {
@@ -231,6 +249,7 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
     conn->received += info->n_added;
     if (conn->state == CONN_PROXY)
         read_proxy_header(conn);
+    list_remove(&conn->idle);
     if (conn->state == CONN_FAILING || conn->state == CONN_LINGER || conn->state == CONN_DROP) {
         cut_input(conn);
         return;
@@ -241,6 +260,7 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         check_input(conn);
     if (conn->state == CONN_OPEN)
         bound_pipeline(conn);
+    note_idle(conn); /* a PROXY header by itself */
 }
 
 static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context)
@@ -254,8 +274,11 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
         http_guard_resume(&conn->guard);
         check_input(conn);
     }
-    if (info->n_deleted > 0 && conn->state == CONN_FAILING && evbuffer_get_length(output) == 0)
-        want_kick(conn);
+    if (info->n_deleted > 0 && evbuffer_get_length(output) == 0) {
+        if (conn->state == CONN_FAILING)
+            want_kick(conn);
+        note_idle(conn);
+    }
 }
 
 /* ---- Begin and end of a connection ---- */
@@ -273,6 +296,7 @@ static void free_conn(struct guard_conn *conn)
         set->options.on_disconnected(set->options.context, &conn->peer);
     set->counters.connections--;
     list_remove(&conn->todo);
+    list_remove(&conn->idle);
     list_remove(&conn->node);
     mem_free(conn);
 }
@@ -312,11 +336,6 @@ static struct bufferevent *on_accept(struct event_base *base, void *context)
     list_push_back(&set->conns, &conn->node);
     set->counters.accepted++;
     set->counters.connections++;
-    if (set->counters.connections - set->refused_count > set->options.connections_max) {
-        refuse_one(conn);
-        set->counters.refused++;
-        conn->error = ERR_OVERLOADED;
-    }
     /* Until the kick, before the next wait, evhttp may still drop it without the close callback. */
     bufferevent_incref(bev);
     want_kick(conn);
@@ -336,6 +355,36 @@ void guard_conn_tell(struct guard_conn *conn)
     }
     conn->state = CONN_LINGER;
     conn->since_ms = clock_mono_ms();
+}
+
+/* Frees the connection that is idle longest; false if none is. Those that are met and are not idle
+ * now come on the list again when they are. */
+static bool free_idle(struct http_guard_set *set)
+{
+    struct list_node *node;
+    while ((node = list_pop_front(&set->idle)) != NULL) {
+        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, idle);
+        if (conn->state == CONN_NEW || !is_idle(conn))
+            continue;
+        set->counters.idle_made_room++;
+        evhttp_connection_free(conn->evcon);
+        return true;
+    }
+    return false;
+}
+
+/* Whether there is a place for it: one who is not wanted takes nobody's. */
+static void take_place(struct guard_conn *conn)
+{
+    struct http_guard_set *set = conn->set;
+    if (!conn->proxy && !ask_owner(conn)) {
+        refuse_one(conn);
+    } else if (set->counters.connections - set->refused_count > set->options.connections_max &&
+               !free_idle(set)) {
+        refuse_one(conn);
+        set->counters.refused++;
+        conn->error = ERR_OVERLOADED;
+    }
 }
 
 static void adopt(struct guard_conn *conn)
@@ -361,11 +410,12 @@ static void adopt(struct guard_conn *conn)
         guard_conn_refuse_proxy(conn, "the peer is not in TRUSTED_PROXIES");
         return;
     }
-    if (!conn->refused && !conn->proxy && !ask_owner(conn))
-        refuse_one(conn);
+    take_place(conn);
     if (conn->refused) {
         say_refused(conn, conn->error, NULL);
         guard_conn_tell(conn);
+    } else {
+        note_idle(conn);
     }
 }
 
@@ -416,6 +466,7 @@ struct http_guard_set *http_guard_set_create(struct event_base *base,
     fill_defaults(&set->options);
     list_init(&set->conns);
     list_init(&set->todo);
+    list_init(&set->idle);
     set->kick = event_new(base, -1, 0, on_kick, set);
     set->tick = event_new(base, -1, EV_PERSIST, guard_set_tick, set);
     CHECK(set->kick != NULL && set->tick != NULL);
@@ -453,15 +504,6 @@ void http_guard_set_attach(struct http_guard_set *set, struct evhttp *http, bool
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
                                          EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
                                          EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
-}
-
-static bool is_idle(const struct guard_conn *conn)
-{
-    if (!guard_conn_is_reading(conn) || input_length(conn) > 0)
-        return false;
-    return conn->state == CONN_PROXY
-               ? conn->proxy_parser.len == 0
-               : conn->state == CONN_OPEN && http_guard_phase(&conn->guard) == HTTP_GUARD_IDLE;
 }
 
 size_t http_guard_close_idle(struct http_guard_set *set)

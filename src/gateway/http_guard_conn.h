@@ -45,7 +45,8 @@ struct http_guard_options {
     uint64_t write_stall_ms;  /* a reply of which the client takes nothing; 0: keep_alive_ms */
     uint64_t linger_ms;       /* how long input is swallowed after an error reply; 0: 2,000 */
     uint64_t tick_ms;         /* how often deadlines are looked at; 0: from the others */
-    size_t connections_max;   /* beyond it a connection is told 503 */
+    size_t connections_max;   /* beyond it the one that is idle longest is closed for a new one, or,
+                               * without an idle one, the new one is told 503 */
     uint64_t first_number;    /* connections are numbered from the one after it */
     const struct networks *trusted; /* borrowed; NULL: nobody */
     /*
@@ -57,7 +58,7 @@ struct http_guard_options {
     /*
      * May be NULL, both. Somebody connected, or (on a PROXY port) is known now: ERR_NONE if he is
      * wanted, and the second is told when the connection ends; else what he is told. The
-     * bound connections_max was looked at before. Must not call the set.
+     * bound connections_max is looked at afterwards. Must not call the set.
      */
     enum err (*on_connected)(void *context, const struct http_guard_peer *peer);
     void (*on_disconnected)(void *context, const struct http_guard_peer *peer);
@@ -74,7 +75,8 @@ struct http_guard_counters {
     uint64_t body_timeouts;
     uint64_t idle_closes;
     uint64_t write_stalls;
-    uint64_t refused;       /* for the number of connections */
+    uint64_t idle_made_room; /* closed before their time, for new connections */
+    uint64_t refused;        /* for the number of connections */
     uint64_t proxy_refused; /* closed for want of a good PROXY header, or of trust in who sent it */
 };
 

@@ -276,7 +276,7 @@ describe('HTTP/1.1 framing', () => {
 });
 
 describe('HTTP connections are counted', () => {
-  it('one too many is told 503, and there is room again afterwards', async () => {
+  it('one too many takes the place of the longest idle; without one it is told 503', async () => {
     const stack = await startStack({ workers: 1, gatewayEnv: { BANTER_HTTP_CONNECTIONS_MAX: 5 } });
     try {
       await delay(500); // those that asked whether it is ready go
@@ -286,6 +286,14 @@ describe('HTTP connections are counted', () => {
         connection.write(GET);
         return connection.readResponse();
       }));
+      const first = await RawConnection.open(stack);
+      first.write(GET);
+      assert.equal((await first.readResponse()).status, 200);
+      assert.deepEqual(await hearAll(connections[0]), []);
+      connections[0] = first;
+      // From here on they are all busy.
+      for (const connection of connections) connection.write(GET.slice(0, 20));
+      await delay(200);
       const extra = await RawConnection.open(stack);
       extra.write(GET);
       const answers = await hearAll(extra);
@@ -293,7 +301,7 @@ describe('HTTP connections are counted', () => {
       assertLast(answers[0], 503);
       assert.equal(answers[0].headers['retry-after'], '1');
       for (const connection of connections) {
-        connection.write(GET);
+        connection.write(GET.slice(20));
         assert.equal((await connection.readResponse()).status, 200);
         connection.destroy();
       }

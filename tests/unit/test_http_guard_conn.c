@@ -271,8 +271,10 @@ static void bounds_connections(void **state)
     (void)state;
     options.connections_max = 3;
     server_start(&server, &options);
-    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = dial(&server);
+        say(fds[i], "GET /hello HTTP/1.1\r\n");
+    }
     server_turn(&server, 5);
     talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 1000, &answer);
     assert_refused(&answer, 503);
@@ -287,7 +289,7 @@ static void bounds_connections(void **state)
     assert_int_equal(server_connections(&server), 3);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         memset(&answer, 0, sizeof(answer));
-        say(fds[i], GET("/hello"));
+        say(fds[i], HOST "\r\n");
         hear(&server, fds[i], &answer, "hello", 1000);
         assert_int_equal(count(answer.bytes, "200 OK"), 1);
     }
@@ -297,6 +299,52 @@ static void bounds_connections(void **state)
     assert_int_equal(count(answer.bytes, "200 OK"), 1);
     close(fds[1]);
     close(fds[2]);
+    server_stop(&server);
+}
+
+/* At the bound the one that is idle longest makes room: one that has said nothing or was answered,
+ * never one that is under way. */
+static void idle_ones_make_room(void **state)
+{
+    /* The last is busy: half a head. In the order in which they went idle: 2, 0, 1. */
+    static const char *const said[] = {GET("/slow"), GET("/slow") GET("/slow"), "",
+                                       "GET /hello HTTP/1.1\r\n"};
+    static const size_t order[] = {2, 0, 1};
+    struct http_guard_options options = relaxed();
+    struct server server;
+    struct answer answer;
+    int fds[4];
+    int more[4];
+    (void)state;
+    options.connections_max = ARRAY_LEN(fds);
+    server_start(&server, &options);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        fds[i] = dial(&server);
+        say(fds[i], said[i]);
+    }
+    memset(&answer, 0, sizeof(answer));
+    hear(&server, fds[1], &answer, NULL, 150); /* both answers, and then the others have theirs */
+    assert_int_equal(count(answer.bytes, "200 OK"), 2);
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        memset(&answer, 0, sizeof(answer));
+        more[i] = dial(&server);
+        say(more[i], "GET /slow HTTP/1.1\r\n");
+        hear(&server, fds[order[i]], &answer, "nothing more", 1000);
+        assert_true(answer.closed);
+        assert_int_equal(http_guard_counters(server.set)->idle_made_room, i + 1);
+        close(fds[order[i]]);
+    }
+    /* Now all of them are busy. */
+    talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 1000, &answer);
+    assert_refused(&answer, 503);
+    memset(&answer, 0, sizeof(answer));
+    say(fds[3], HOST "\r\n");
+    hear(&server, fds[3], &answer, "hello", 1000);
+    assert_int_equal(count(answer.bytes, "200 OK"), 1);
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        close(more[i]);
+    close(fds[3]);
+    server_turn(&server, 20);
     server_stop(&server);
 }
 
@@ -505,6 +553,7 @@ int main(void)
         cmocka_unit_test(frees_a_reply_that_nobody_reads),
         cmocka_unit_test(survives_clients_that_leave),
         cmocka_unit_test(bounds_connections),
+        cmocka_unit_test(idle_ones_make_room),
         cmocka_unit_test(lets_sockets_go),
         cmocka_unit_test(checks_on_after_a_refused_upgrade),
         cmocka_unit_test(closes_idle_ones),
