@@ -42,6 +42,15 @@ for (const colorScheme of ['light', 'dark']) {
       await page.getByLabel('Search rooms').fill('');
       await page.getByText('Signed in as').click();
       await check('account menu');
+      await page.getByRole('button', { name: 'Password and sessions' }).click();
+      await page.getByText('This one').waitFor();
+      await check('password and sessions');
+      await page.getByLabel('Current password').fill('something else');
+      await page.getByLabel('New password').fill('a clearer battery');
+      await page.getByRole('button', { name: 'Change the password' }).click();
+      await page.getByText('This is not your current password.').waitFor();
+      await check('a wrong password');
+      await page.keyboard.press('Escape');
 
       await go(`#/rooms/${play.rooms.lighthouse}`);
       await person.connected();

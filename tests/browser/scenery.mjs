@@ -2,7 +2,7 @@
 // it can be long ago and a great deal. The broker does not run meanwhile.
 import { Api } from '../system/lib/client.mjs';
 
-const PASSWORD = 'correct horse battery staple';
+export const PASSWORD = 'correct horse battery staple';
 
 // An account with a session: { id, username, token, api }.
 export async function newcomer(stack, username) {

@@ -8,6 +8,7 @@ import { ROOT } from '../system/lib/env.mjs';
 import { startStack } from '../system/lib/stack.mjs';
 import { launchBrowser, Person } from './people.mjs';
 import { castAndRooms } from './play.mjs';
+import { signIn } from './scenery.mjs';
 
 const FOLDER = process.env.SCREENSHOTS || path.join(ROOT, 'build/screenshots');
 const SIZES = [
@@ -154,6 +155,22 @@ await state('20-session-ended', async ({ page }) => {
   await page.getByText('Your session has ended').waitFor();
 });
 await state('21-room-gone', ({ page }) => page.getByText('This room is gone').waitFor(), room(999_999));
+const openAccount = async ({ page }, { width }) => {
+  if (width < 768) await page.goto(`${stack.url}/#/`);
+  await page.getByText('Signed in as').click();
+  await page.getByRole('button', { name: 'Password and sessions' }).click();
+  await page.getByText('This one').waitFor();
+};
+for (let i = 0; i < 2; i += 1) await signIn(stack, me.username);
+await state('22-password-and-sessions', openAccount, room(rooms.lighthouse));
+await state('23-password-refused', async (person, viewport) => {
+  await openAccount(person, viewport);
+  const { page } = person;
+  await page.getByLabel('Current password').fill('correct horse battery staple');
+  await page.getByLabel('New password').fill('password1');
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByText('one of those that are tried first').waitFor();
+}, room(rooms.lighthouse));
 await state('30-api-pages', async ({ page }) => {
   await page.goto(`${stack.url}/docs`);
   await page.locator('.opblock').first().waitFor();

@@ -26,6 +26,7 @@ import type {
   RoomEvents,
   RoomMember,
   SentMessage,
+  Session,
   Stats,
   Unlisten,
   User,
@@ -35,6 +36,8 @@ import type {
 interface Envelope<Data> {
   data: Data
 }
+
+type SessionsEnded = Envelope<{ ended: number }>
 
 /** The events that are told by their kind, too. */
 const NAMES = {
@@ -47,6 +50,7 @@ const NAMES = {
 } as const
 
 const ROOMS = '/api/chat/rooms'
+const SESSIONS = '/api/sessions'
 
 function query(path: string, values: Record<string, number | undefined>): string {
   const pairs = Object.entries(values).filter(([, value]) => value !== undefined)
@@ -179,6 +183,26 @@ export class BanterClient implements Client {
 
   async deleteAccount(options: CallOptions = {}): Promise<void> {
     await this.leaveWith('DELETE', '/api/delete', options)
+  }
+
+  async changePassword(
+    passwords: { current_password: string; new_password: string },
+    options: CallOptions = {},
+  ): Promise<number> {
+    const request = { ...options, body: passwords }
+    return (await this.call<SessionsEnded>('POST', '/api/password', request)).data.ended
+  }
+
+  listSessions(options: CallOptions = {}): Promise<Session[]> {
+    return this.call('GET', SESSIONS, options)
+  }
+
+  async endSession(id: string, options: CallOptions = {}): Promise<void> {
+    await this.call('DELETE', `${SESSIONS}/${id}`, options)
+  }
+
+  async endOtherSessions(options: CallOptions = {}): Promise<number> {
+    return (await this.call<SessionsEnded>('DELETE', SESSIONS, options)).data.ended
   }
 
   setToken(token: string | null): void {

@@ -14,6 +14,16 @@ export interface Account extends User {
   email: string
 }
 
+/** A login that has not ended. */
+export interface Session {
+  /** Names it, and opens nothing. */
+  id: string
+  created_at: string
+  expires_at: string
+  /** Whether it is the one that asks. */
+  current: boolean
+}
+
 export interface Room {
   id: number
   name: string
@@ -428,6 +438,17 @@ export interface Client {
   /** Ends the session on the server, and the connection. */
   logout(options?: CallOptions): Promise<void>
   deleteAccount(options?: CallOptions): Promise<void>
+  /** All other sessions of the account end; gives how many. */
+  changePassword(
+    passwords: { current_password: string; new_password: string },
+    options?: CallOptions,
+  ): Promise<number>
+  /** The newest first, at most 500. */
+  listSessions(options?: CallOptions): Promise<Session[]>
+  /** Another one than this client's: that is what `logout()` ends. */
+  endSession(id: string, options?: CallOptions): Promise<void>
+  /** Gives how many have ended. */
+  endOtherSessions(options?: CallOptions): Promise<number>
   /** Another token than that of the options, unless that is a function. */
   setToken(token: string | null): void
 

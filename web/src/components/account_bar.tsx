@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { areShortcutsShown } from '../keyboard/shortcuts'
 import { deleteAccount, session, signOut } from '../state/session'
+import { AccountDialog } from './account_dialog'
 import { Dialog } from './dialog'
 import { ThemeSwitch } from './theme_switch'
 
@@ -22,6 +23,7 @@ function DeleteDialog({ onClose }: { onClose(): void }) {
 }
 
 export function AccountBar() {
+  const isManaging = useSignal(false)
   const isDeleting = useSignal(false)
   return (
     <footer class="account">
@@ -39,6 +41,9 @@ export function AccountBar() {
           <a class="quiet" href="/docs">
             API documentation
           </a>
+          <button type="button" class="quiet" onClick={() => (isManaging.value = true)}>
+            Password and sessions
+          </button>
           <button type="button" class="quiet" onClick={() => void signOut()}>
             Sign out
           </button>
@@ -47,6 +52,7 @@ export function AccountBar() {
           </button>
         </div>
       </details>
+      {isManaging.value && <AccountDialog onClose={() => (isManaging.value = false)} />}
       {isDeleting.value && <DeleteDialog onClose={() => (isDeleting.value = false)} />}
     </footer>
   )

@@ -1,42 +1,26 @@
-import { ApiError } from '@banter/client'
 import { useSignal } from '@preact/signals'
 import { sessionNotice, signIn, signUp } from '../state/session'
-import { sentenceOf } from '../text/sentences'
-import { Field } from './field'
+import { Field, FormError } from './field'
 import { Mark } from './mark'
 import { Scene } from './scene'
 import { ThemeSwitch } from './theme_switch'
+import { useSubmission } from './use_submission'
 
-const fieldOfCode: Record<string, string> = { username_taken: 'username', email_taken: 'email' }
+const fields = ['username', 'email', 'password']
+const fieldOfCode = { username_taken: 'username', email_taken: 'email' }
 
 export function AuthPage() {
   const isNew = useSignal(false)
   const username = useSignal('')
   const email = useSignal('')
   const password = useSignal('')
-  const busy = useSignal(false)
-  const error = useSignal<{ field: string | null; sentence: string } | null>(null)
+  const { busy, error, errorAt, forgetError, onSubmit } = useSubmission(fields, fieldOfCode)
 
-  const errorAt = (field: string) => (error.value?.field === field ? error.value.sentence : null)
+  const submit = onSubmit(async () => {
+    if (isNew.value) await signUp(username.value.trim(), email.value.trim(), password.value)
+    else await signIn(username.value, password.value)
+  })
 
-  const submit = async (event: SubmitEvent) => {
-    event.preventDefault()
-    if (busy.value) return
-    busy.value = true
-    error.value = null
-    try {
-      if (isNew.value) await signUp(username.value.trim(), email.value.trim(), password.value)
-      else await signIn(username.value, password.value)
-    } catch (caught) {
-      const code = caught instanceof ApiError ? caught.code : ''
-      const named = caught instanceof ApiError ? caught.field : null
-      error.value = { field: fieldOfCode[code] ?? named, sentence: sentenceOf(caught) }
-    } finally {
-      busy.value = false
-    }
-  }
-
-  const isPlaced = ['username', 'email', 'password'].includes(error.value?.field ?? '')
   return (
     <main class="auth">
       <Scene />
@@ -59,7 +43,7 @@ export function AuthPage() {
               aria-pressed={isNew.value === value}
               onClick={() => {
                 isNew.value = value
-                error.value = null
+                forgetError()
               }}
             >
               {value ? 'Sign up' : 'Sign in'}
@@ -98,13 +82,9 @@ export function AuthPage() {
             hint={isNew.value ? 'At least 8 characters.' : undefined}
             error={errorAt('password')}
           />
-          {error.value && !isPlaced && (
-            <p class="form-error" role="alert">
-              {error.value.sentence}
-            </p>
-          )}
-          <button class="primary" type="submit" disabled={busy.value}>
-            {busy.value ? 'One moment …' : isNew.value ? 'Create the account' : 'Sign in'}
+          <FormError sentence={error} />
+          <button class="primary" type="submit" disabled={busy}>
+            {busy ? 'One moment …' : isNew.value ? 'Create the account' : 'Sign in'}
           </button>
         </form>
         <footer class="auth-foot">

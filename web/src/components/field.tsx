@@ -8,7 +8,7 @@ interface FieldProps {
   type?: 'text' | 'email' | 'password'
   autocomplete?: 'username' | 'email' | 'current-password' | 'new-password' | 'off'
   maxLength?: number
-  hint?: string
+  hint?: string | undefined
   error?: string | null
   autofocus?: boolean
 }
@@ -45,5 +45,15 @@ export function Field(props: FieldProps) {
         </p>
       )}
     </div>
+  )
+}
+
+/** What went wrong with a form as a whole. */
+export function FormError({ sentence }: { sentence: string | null }) {
+  if (!sentence) return null
+  return (
+    <p class="form-error" role="alert">
+      {sentence}
+    </p>
   )
 }

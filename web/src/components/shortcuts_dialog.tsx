@@ -1,22 +1,9 @@
-import { useEffect, useRef } from 'preact/hooks'
 import { areShortcutsShown, shortcutList } from '../keyboard/shortcuts'
+import { Panel } from './dialog'
 
 export function ShortcutsDialog() {
-  const ref = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
-    ref.current?.showModal()
-  }, [])
   return (
-    <dialog
-      ref={ref}
-      class="wide"
-      aria-labelledby="shortcuts-title"
-      onClose={() => (areShortcutsShown.value = false)}
-    >
-      {/* Else the focus, and with it the view, would begin at the button below. */}
-      <h2 id="shortcuts-title" tabIndex={-1} autofocus>
-        Keyboard
-      </h2>
+    <Panel title="Keyboard" onClose={() => (areShortcutsShown.value = false)}>
       <dl class="shortcuts">
         {shortcutList.map(({ keys, what }) => (
           <div key={`${keys}${what}`}>
@@ -27,11 +14,6 @@ export function ShortcutsDialog() {
           </div>
         ))}
       </dl>
-      <div class="dialog-actions">
-        <button type="button" class="primary" onClick={() => ref.current?.close()}>
-          Close
-        </button>
-      </div>
-    </dialog>
+    </Panel>
   )
 }

@@ -1,4 +1,4 @@
-import { BanterError } from '@banter/client'
+import { ApiError, BanterError } from '@banter/client'
 
 /** What went wrong, for people. The codes are the server's (src/common/errors.def) and the client's. */
 const sentences: Record<string, string> = {
@@ -11,6 +11,8 @@ const sentences: Record<string, string> = {
   email_taken: 'There is an account with this e-mail address already.',
   password_too_short: 'A password has at least 8 characters.',
   password_too_common: 'This password is one of those that are tried first. Choose another.',
+  wrong_password: 'This is not your current password.',
+  session_not_found: 'This session had ended already.',
   room_not_found: 'This room does not exist (any more).',
   not_a_member: 'You are not a member of this room.',
   creator_cannot_leave: 'You created this room, so you cannot leave it.',
@@ -32,6 +34,10 @@ export function sentenceFor(code: string, message: string): string {
 }
 
 export function sentenceOf(error: unknown): string {
+  if (error instanceof ApiError && error.code === 'rate_limited' && error.retryAfterMs !== null) {
+    const seconds = Math.ceil(error.retryAfterMs / 1000)
+    return `Too many requests. Try again in ${seconds === 1 ? 'a second' : `${seconds} seconds`}.`
+  }
   if (error instanceof BanterError) return sentenceFor(error.code, error.message)
   return error instanceof Error ? error.message : 'Something went wrong.'
 }

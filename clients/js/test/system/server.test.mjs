@@ -144,6 +144,34 @@ describe('the package and a server', () => {
       closeAll(ada, elsewhere);
     }));
 
+  it('a change of the password, and the end of other sessions', () =>
+    withStack({ workers: 2 }, async (stack) => {
+      const ada = await person(stack.url);
+      const { username, password } = ada.me;
+      const elsewhere = await person(stack.url);
+      await elsewhere.login({ username, password });
+      await elsewhere.connect();
+      const told = new Promise((resolve) => elsewhere.on('signed-out', resolve));
+      assert.deepEqual((await ada.listSessions()).map(({ current }) => current), [false, true]);
+      const change = (current_password, new_password) => ada.changePassword({ current_password, new_password });
+      await assert.rejects(change('no', 'a clearer lamp'), { code: 'wrong_password', status: 403, field: 'current_password' });
+      await assert.rejects(change(password, 'short'), { code: 'password_too_short', field: 'new_password' });
+      assert.equal(await change(password, 'a clearer lamp'), 1);
+      assert.deepEqual(await told, { code: 4001, reason: 'Session ended' });
+      await assert.rejects(elsewhere.login({ username, password }), { code: 'invalid_credentials' });
+
+      await elsewhere.login({ username, password: 'a clearer lamp' });
+      const [other] = await ada.listSessions();
+      assert.equal(other.current, false);
+      await ada.endSession(other.id);
+      await assert.rejects(ada.endSession(other.id), { code: 'session_not_found' });
+      await assert.rejects(elsewhere.getRoom(1), { code: 'invalid_token' });
+      await elsewhere.login({ username, password: 'a clearer lamp' });
+      assert.equal(await ada.endOtherSessions(), 1);
+      assert.deepEqual((await ada.listSessions()).map(({ current }) => current), [true]);
+      closeAll(ada, elsewhere);
+    }));
+
   it('a log that was restored', () =>
     withStack({ workers: 1 }, async (stack) => {
       const ada = await person(stack.url);

@@ -26,6 +26,25 @@ describe('calls', () => {
     client.close();
   });
 
+  it('change the password, and list and end sessions', async () => {
+    const calls = [];
+    const sessions = [{ id: '5f2b9c0e1d3a4b67', current: true }];
+    const fetch = fetchOf((url, { method }) => [200, method === 'GET' ? sessions : { success: true, data: { ended: 2 } }], calls);
+    const { client } = start({ token: 'MINE', fetch });
+    assert.equal(await client.changePassword({ current_password: 'old', new_password: 'new' }), 2);
+    assert.deepEqual(await client.listSessions(), sessions);
+    assert.equal(await client.endSession(sessions[0].id), undefined);
+    assert.equal(await client.endOtherSessions(), 2);
+    assert.deepEqual(calls.map(({ method, url, body }) => [method, new URL(url).pathname, body]), [
+      ['POST', '/api/password', { current_password: 'old', new_password: 'new' }],
+      ['GET', '/api/sessions', undefined],
+      ['DELETE', '/api/sessions/5f2b9c0e1d3a4b67', undefined],
+      ['DELETE', '/api/sessions', undefined],
+    ]);
+    assert.ok(calls.every(({ headers }) => headers.Authorization === 'Bearer MINE'));
+    client.close();
+  });
+
   it('page by page, item by item', async () => {
     const calls = [];
     const fetch = fetchOf((url) => {
