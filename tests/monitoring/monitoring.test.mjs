@@ -38,6 +38,7 @@ describe('monitoring', () => {
   let port;
   let busy = true;
   let load;
+  let fault = null;
 
   // What a quiet evening brings: sends, resumes, pages, and what clients get wrong.
   async function keepBusy() {
@@ -46,13 +47,14 @@ describe('monitoring', () => {
     const people = [owner, ...members];
     const sockets = await Promise.all(people.map((one) => Socket.open(stack.url, room.id, one.token)));
     const stream = await EventStream.open(stack.url, `/api/chat/rooms/${room.id}/events?since=0`, { token: owner.token });
+    await tooOften(api, owner, room);
     for (let i = 0; busy; i += 1) {
       await sockets[i % sockets.length].say(`message ${i}`);
       if (i % 10 !== 0) continue;
       await owner.api.get(`/api/chat/rooms/${room.id}/messages`);
       await owner.api.get('/api/chat/rooms');
       await owner.api.get('/nothing');
-      await api.post('/api/login', { username: 'nobody', password: 'wrong' });
+      await api.post('/api/login', { username: `nobody-${i}`, password: 'wrong' });
       const late = await Socket.open(stack.url, room.id, owner.token, { since: 0 });
       await late.waitType('caught_up');
       await late.end();
@@ -61,15 +63,30 @@ describe('monitoring', () => {
     for (const socket of sockets) await socket.end();
   }
 
+  // What limits count: joining beyond its rate, and a password that is guessed at.
+  async function tooOften(api, owner, room) {
+    const join = () => owner.api.post(`/api/chat/rooms/${room.id}/join`);
+    await poll('joining to be refused', async () => (await join()).status === 429);
+    const guess = () => api.post('/api/login', { username: 'nobody', password: 'wrong' });
+    for (let i = 0; i < 5; i += 1) assert.equal((await guess()).status, 401);
+    assert.equal((await guess()).status, 429);
+  }
+
   before(async () => {
     port = await freePort(2);
-    stack = await startStack({ workers: 2, env: { admin_listen: `127.0.0.1:${port}` } });
+    stack = await startStack({
+      workers: 2,
+      env: { admin_listen: `127.0.0.1:${port}` },
+      gatewayEnv: { rate_join: '10/60s', login_delay_ms: 1000 },
+    });
     prometheus = await Prometheus.start(path.join(stack.dir, 'prometheus'), {
       [GATEWAY]: `127.0.0.1:${port}`,
       [BROKER]: `127.0.0.1:${port + 1}`,
     });
     load = keepBusy();
-    load.catch(() => {});
+    load.catch((error) => {
+      fault = error;
+    });
   });
 
   const scrapedAt = async () =>
@@ -162,6 +179,7 @@ describe('monitoring', () => {
     for (const { panel, expr } of queries)
       it(`${panel}: ${expr}`, async () => {
         let samples;
+        assert.ifError(fault);
         await poll(`data for ${filled(expr)}`, async () => {
           samples = await prometheus.query(filled(expr));
           return samples.some(({ value }) => Number.isFinite(value));
@@ -170,6 +188,17 @@ describe('monitoring', () => {
         });
       });
   });
+
+  it('Prometheus can evaluate every rule', async () => {
+    const wanted = [...rules.matchAll(/- alert: /g)].length;
+    await poll('each to be evaluated', async () => {
+      const found = await prometheus.rules();
+      return found.length === wanted && found.every(({ health }) => health !== 'unknown');
+    });
+    for (const { name, health, error } of await prometheus.rules()) assert.equal(health, 'ok', `${name}: ${error}`);
+  });
+
+  it('people were busy all the time', () => assert.ifError(fault));
 
   it('no alert is there while all is well', async () => {
     // What began with the start is over after a few evaluations; from then on nothing is pending.

@@ -59,6 +59,12 @@ export class Prometheus {
     return data.alerts.map(({ labels, state }) => ({ name: labels.alertname, state }));
   }
 
+  // [{name, health, error}] of the rules; health is ok, err or unknown.
+  async rules() {
+    const { data } = await (await fetch(`${this.url}/api/v1/rules`)).json();
+    return data.groups.flatMap((group) => group.rules).map(({ name, health, lastError }) => ({ name, health, error: lastError }));
+  }
+
   async stop() {
     await this.program.end('SIGTERM');
   }
