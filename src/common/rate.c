@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-static const char *const names[RATE_CLASSES] = {"request", "register", "login", "send",
-                                                "join",    "history",  "typing"};
+static const char *const names[RATE_CLASSES] = {"request", "register", "login",  "send",
+                                                "join",    "history",  "typing", "frame"};
 
 const char *rate_class_name(enum rate_class kind)
 {

@@ -26,6 +26,7 @@ enum rate_class {
     RATE_JOIN,
     RATE_HISTORY,
     RATE_TYPING,
+    RATE_FRAME, /* of a user: whatever comes through a socket, before it is looked at */
     RATE_CLASSES
 };
 

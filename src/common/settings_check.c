@@ -104,6 +104,7 @@ static const struct {
     [RATE_JOIN] = {"RATE_JOIN", offsetof(struct settings, rate_join)},
     [RATE_HISTORY] = {"RATE_HISTORY", offsetof(struct settings, rate_history)},
     [RATE_TYPING] = {"RATE_TYPING", offsetof(struct settings, rate_typing)},
+    [RATE_FRAME] = {"RATE_FRAME", offsetof(struct settings, rate_frame)},
 };
 
 static const char *rate_text(const struct settings *settings, enum rate_class kind)

@@ -192,21 +192,31 @@ static void handle_multi(struct chat_client *client, const struct json_doc *doc)
     }
 }
 
-void chat_commands_handle(struct chat_client *client, bool text, const uint8_t *data, size_t len)
+static void handle_object(struct chat_client *client, const struct json_doc *doc)
+{
+    if (client->kind == CHAT_MULTI)
+        handle_multi(client, doc);
+    else if (client->room_count > 0)
+        handle_message(client, LIST_ITEM(list_first(&client->rooms), struct chat_room, client_node),
+                       doc);
+}
+
+static void handle_frame(struct chat_client *client, bool text, const uint8_t *data, size_t len)
 {
     struct json_doc *doc = NULL;
 
-    if (!text) {
+    if (!text)
         say_bad_frame(client, "Binary frames are not used; send JSON text.", 0);
-    } else if (json_parse_object(data, len, &doc) != ERR_NONE) {
+    else if (json_parse_object(data, len, &doc) != ERR_NONE)
         say_bad_frame(client, "The frame is not a JSON object.", 0);
-    } else {
-        if (client->kind == CHAT_MULTI)
-            handle_multi(client, doc);
-        else if (client->room_count > 0)
-            handle_message(
-                client, LIST_ITEM(list_first(&client->rooms), struct chat_room, client_node), doc);
-        json_doc_destroy(&doc);
-    }
+    else
+        handle_object(client, doc);
+    json_doc_destroy(&doc);
+}
+
+void chat_commands_handle(struct chat_client *client, bool text, const uint8_t *data, size_t len)
+{
+    if (chat_limits_take_frame(client))
+        handle_frame(client, text, data, len);
     chat_client_hold_or_go_on(client);
 }

@@ -115,18 +115,14 @@ static void hold_back(struct chat_client *client, uint64_t wait_ms)
     metrics_add(METRIC_SOCKETS_HELD, 1);
 }
 
-bool chat_limits_take(struct chat_client *client, enum rate_class kind,
-                      const struct error_frame *about)
+static bool take(struct chat_client *client, enum rate_class kind, const struct error_frame *about)
 {
     struct error_frame error = *about;
     struct strbuf out = STRBUF_EMPTY;
 
     if (limiter_take(client->services->limiter, kind, client->membership.session->user_id,
-                     &error.retry_after_ms)) {
-        if (client->refusals > 0)
-            client->refusals--;
+                     &error.retry_after_ms))
         return true;
-    }
     error.err = ERR_RATE_LIMITED;
     chat_frame_error(&out, &error);
     chat_client_say(client, &out);
@@ -135,4 +131,22 @@ bool chat_limits_take(struct chat_client *client, enum rate_class kind,
     else if (!client->held)
         hold_back(client, error.retry_after_ms);
     return false;
+}
+
+bool chat_limits_take(struct chat_client *client, enum rate_class kind,
+                      const struct error_frame *about)
+{
+    if (!take(client, kind, about))
+        return false;
+    if (client->refusals > 0)
+        client->refusals--;
+    return true;
+}
+
+/* Refusals are not forgotten for it: what is in the frame may be refused, too. */
+bool chat_limits_take_frame(struct chat_client *client)
+{
+    const struct error_frame about = {.room_id = 0};
+
+    return take(client, RATE_FRAME, &about);
 }

@@ -20,5 +20,7 @@ void chat_holds_destroy(struct chat_holds **holds);
  * (room and client_id of the frame), and may be held from now on. */
 bool chat_limits_take(struct chat_client *client, enum rate_class kind,
                       const struct error_frame *about) ATTR_MUSTCHECK;
+/* The same for a frame that nobody has looked at yet: what is too much is not even read. */
+bool chat_limits_take_frame(struct chat_client *client) ATTR_MUSTCHECK;
 
 #endif

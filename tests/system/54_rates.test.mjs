@@ -105,6 +105,32 @@ describe('rates of sockets', () => {
       }, { workers: 1 }));
   }
 
+  for (const kind of ['single', 'multi']) {
+    it(`frames of a ${kind}-room socket count whatever they are, and who goes on is held back`, () =>
+      withLimits({ rate_frame: '20/20s' }, async ({ stack, user, other, room, count }) => {
+        const open = (who) => (kind === 'single'
+          ? Socket.open(stack.url, room.id, who.token)
+          : MultiSocket.open(stack.url, who.token));
+        const socket = await open(user);
+        const errors = (code) => socket.frames.filter((frame) => frame.type === 'error' && frame.code === code);
+        for (const nonsense of ['{', '[]', Buffer.from([0]), '{"type":"none"}']) {
+          for (let i = 0; i < 5; i += 1) socket.sendRaw(nonsense);
+        }
+        await poll('twenty answers', () => errors('bad_frame').length === 20);
+        for (let i = 0; i < 12; i += 1) socket.sendRaw('{"type":"ping"}');
+        await poll('it to be held back', async () => (await count('sockets_held_total')) > 0);
+        for (const error of errors('rate_limited')) assert.ok(error.retry_after_ms >= 1, JSON.stringify(error));
+        assert.ok(errors('rate_limited').length >= 8);
+        assert.equal(errors('bad_frame').length, 20);
+        assert.ok((await count('rate_limited_total{class="frame"}')) >= 8);
+        const another = await open(other);
+        another.sendRaw('{');
+        await another.waitFor((frame) => frame.type === 'error' && frame.code === 'bad_frame');
+        await another.end();
+        socket.terminate();
+      }, { workers: 1 }));
+  }
+
   it('typing and subscriptions have rates of their own', () =>
     withLimits({ rate_typing: '1/60s', rate_history: '2/60s' }, async ({ stack, user, room }) => {
       const socket = await MultiSocket.open(stack.url, user.token);
