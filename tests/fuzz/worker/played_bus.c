@@ -198,7 +198,7 @@ static void take_revoke(const struct bus_command *command)
 {
     struct bus_message message = {.topic = BUS_TOPIC_ALL, .type = BUS_REVOKE};
 
-    message.revoke = (struct bus_revoke){command->sender_id, command->token_hash};
+    message.revoke = (struct bus_revoke){command->sender_id, command->token_hashes};
     enqueue(&message);
     answer(command, (struct bus_answer){.seq = 0});
 }
