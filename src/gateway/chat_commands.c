@@ -154,6 +154,8 @@ static void handle_room_frame(struct chat_client *client, struct span type, uint
 
     if (subscribe ? room != NULL : refused) {
         json_get(doc, "client_id", &error.client_id);
+        if (!sending_client_id_valid(error.client_id))
+            error.client_id = (struct span){NULL, 0};
         say_error(client, &error);
     } else if (subscribe) {
         handle_subscribe(client, room_id, doc);
