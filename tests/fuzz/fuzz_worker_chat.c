@@ -167,7 +167,7 @@ static void hear(const struct client *client, struct heard *heard)
     struct span rest = {(const uint8_t *)client->got.data, client->got.len};
     struct frame_read frame;
 
-    while (frame_next(&rest, &frame)) {
+    while (frame_next(&rest, true, &frame)) {
         if (frame.opcode == FRAME_CLOSE)
             heard->closed = true;
         else if (frame.opcode == FRAME_TEXT)

@@ -29,10 +29,10 @@ struct frame_read {
     const char *type; /* its type */
 };
 
-/* Takes the next frame off *rest; false when there is none. One that is not whole, not well-formed,
- * or, if it is text, not as openapi.json says for its type, ends the process. frame_fini() is due.
- */
-bool frame_next(struct span *rest, struct frame_read *frame);
+/* Takes the next frame off *rest; false when there is none. One that is not whole or not
+ * well-formed ends the process; so does, if the texts are the worker's own, one that is not as
+ * openapi.json says for its type. frame_fini() is due. */
+bool frame_next(struct span *rest, bool own_texts, struct frame_read *frame);
 void frame_fini(struct frame_read *frame);
 
 #endif

@@ -48,22 +48,29 @@ static struct bus_sock commands;
 static struct bus_sock events;
 static struct list queue = {{&queue.head, &queue.head}};
 static struct heard heard[HEARD_MAX];
+static struct list kept = {{&kept.head, &kept.head}}; /* commands */
+static bool is_mute;
 static struct sent sent[KEYS_MAX];
 static size_t sent_count;
 
 /* ---- what goes to the worker ---- */
 
+static void keep(struct list *list, const void *data, size_t len)
+{
+    struct waiting *waiting = mem_alloc(sizeof(*waiting) + len);
+
+    waiting->len = len;
+    memcpy(waiting->data, data, len);
+    list_node_init(&waiting->node);
+    list_push_back(list, &waiting->node);
+}
+
 static void enqueue(const struct bus_message *message)
 {
     struct strbuf bytes = STRBUF_EMPTY;
-    struct waiting *waiting;
 
     bus_encode(message, &bytes);
-    waiting = mem_alloc(sizeof(*waiting) + bytes.len);
-    waiting->len = bytes.len;
-    memcpy(waiting->data, bytes.data, bytes.len);
-    list_node_init(&waiting->node);
-    list_push_back(&queue, &waiting->node);
+    keep(&queue, bytes.data, bytes.len);
     strbuf_fini(&bytes);
 }
 
@@ -259,6 +266,42 @@ static void take_typing(const struct bus_typing *typing)
     enqueue(&message);
 }
 
+void played_bus_mute(bool mute)
+{
+    struct list_node *node;
+
+    is_mute = mute;
+    while (!mute && (node = list_pop_front(&kept)) != NULL) {
+        struct waiting *waiting = LIST_ITEM(node, struct waiting, node);
+
+        bus_sock_send(&commands, waiting->data, waiting->len);
+        mem_free(waiting);
+    }
+}
+
+uint64_t played_bus_kept(size_t place, uint64_t *worker_id_out)
+{
+    struct bus_message message;
+    size_t count = 0;
+
+    *worker_id_out = 0;
+    LIST_FOREACH (node, &kept)
+        count++;
+    if (count == 0)
+        return 0;
+    place %= count;
+    LIST_FOREACH (node, &kept) {
+        const struct waiting *waiting = LIST_ITEM(node, struct waiting, node);
+
+        if (place-- > 0)
+            continue;
+        CHECK(bus_decode(waiting->data, waiting->len, &message));
+        *worker_id_out = message.command.worker_id;
+        return message.command.command_id;
+    }
+    return 0;
+}
+
 /* ---- the sockets ---- */
 
 struct bus_context *bus_context_create(void)
@@ -308,6 +351,11 @@ void bus_sock_send(struct bus_sock *sock, const void *data, size_t len)
 
     CHECK(sock == &commands);
     CHECK(bus_decode(data, len, &message));
+    if (is_mute) {
+        if (message.type == BUS_COMMAND)
+            keep(&kept, data, len);
+        return;
+    }
     switch (message.type) {
     case BUS_COMMAND:
         take_command(&message.command);

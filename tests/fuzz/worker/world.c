@@ -121,7 +121,7 @@ static void load_settings(struct settings *settings)
         mem_free(argv[i]);
 }
 
-static void own_all_shards(void)
+void world_own_shards(void)
 {
     for (uint64_t shard = 0; shard < SHARD_COUNT; shard++) {
         uint8_t subscription[1 + BUS_TOPIC_SIZE] = {1};
@@ -153,7 +153,7 @@ static void create_worker(void)
     sigaction(SIGINT, &on_int, NULL);
     signal(SIGPIPE, SIG_IGN);
     services = worker_services(worker);
-    own_all_shards();
+    world_own_shards();
     world_settle();
 }
 

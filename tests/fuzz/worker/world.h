@@ -12,6 +12,8 @@
 void world_begin(struct played_choice choice);
 /* Turns the loop until nothing happens any more. */
 void world_settle(void);
+/* The broker says that it has all shards, as at the start. */
+void world_own_shards(void);
 /* Everything that the story had is gone: connections, sockets, commands. */
 void world_end(void);
 
