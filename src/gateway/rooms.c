@@ -7,12 +7,11 @@
 #include "common/metrics.h"
 #include "gateway/bus_link.h"
 #include "gateway/delivery_count.h"
-#include "gateway/log_reader.h"
+#include "gateway/linger.h"
 #include "gateway/notes.h"
+#include "gateway/page_reads.h"
 #include "gateway/presence_local.h"
 
-#define RETRY_MS        200
-#define RETRY_FAILED_MS 500
 /* Half a minute of pages that lack what the head promised: then the log is broken. */
 #define EMPTY_READS_MAX 150
 #define ASK_MS          500
@@ -21,28 +20,20 @@
 struct room {
     uint64_t id;
     struct room_log log;
+    struct page_source pages;
     struct subscription **members; /* in one piece: a delivery walks all of them */
     uint32_t member_count;
     uint32_t member_capacity;
     struct list_node dirty_node;
     struct list_node ask_node;  /* all rooms, the one whose head was asked longest ago first */
     struct list_node ring_node; /* rooms with a ring, the one that changed last at the end */
-    struct list reads;          /* struct page_read: under way */
     struct notes notes;
-};
-
-/* A page that is being read for some subscribers of a room. */
-struct page_read {
-    struct log_read read;
-    struct rooms *rooms;
-    struct room *room; /* NULL when the room went away meanwhile */
-    struct list_node node;
-    struct list waiting; /* subscriptions, by read_node */
+    struct linger linger;
 };
 
 struct rooms {
     struct loop *loop;
-    struct pool *db;
+    struct page_reads *pages; /* waiters: subscriptions, by read_node */
     struct bus_link *link;
     struct presence_local *presence;
     struct rooms_options options;
@@ -52,11 +43,8 @@ struct rooms {
     struct list asks;    /* rooms that are live, by ask_node */
     struct list waiting; /* rooms whose head was not heard yet, by ask_node */
     struct loop_timer *ask_timer;
-    struct loop_timer *retry;
     struct notes_pace *pace;
-    bool retry_armed;
-    bool reads_fail;        /* the last page could not be read: the database is away */
-    struct list retry_subs; /* subscriptions, by read_node: their page could not be read */
+    struct lingers *lingers;
     size_t ring_bytes;
     size_t lagging;
     struct delivery_count count;
@@ -93,53 +81,12 @@ static void on_ask_timer(void *context)
 
 /* ---- reading the log ---- */
 
-static void arm_retry(struct rooms *rooms, uint64_t delay_ms)
-{
-    if (!rooms->retry_armed)
-        loop_timer_start(rooms->retry, delay_ms);
-    rooms->retry_armed = true;
-}
-
-static void retry_later(struct rooms *rooms, struct subscription *sub)
-{
-    list_push_back(&rooms->retry_subs, &sub->read_node);
-    arm_retry(rooms, rooms->reads_fail ? RETRY_FAILED_MS : RETRY_MS);
-}
-
-/* While reads fail, one subscriber tries for all. */
-static void on_retry(void *context)
-{
-    struct rooms *rooms = context;
-    struct list again;
-    struct list_node *node;
-
-    rooms->retry_armed = false;
-    list_init(&again);
-    if (!rooms->reads_fail)
-        list_splice_back(&again, &rooms->retry_subs);
-    else if ((node = list_pop_front(&rooms->retry_subs)) != NULL)
-        list_push_back(&again, node);
-    while ((node = list_pop_front(&again)) != NULL)
-        pump(rooms, LIST_ITEM(node, struct subscription, read_node));
-    if (!list_empty(&rooms->retry_subs))
-        arm_retry(rooms, RETRY_FAILED_MS);
-}
-
-static void note_read(struct rooms *rooms, enum err err)
-{
-    bool failed_before = rooms->reads_fail;
-
-    rooms->reads_fail = err != ERR_NONE;
-    if (failed_before && !rooms->reads_fail && !list_empty(&rooms->retry_subs)) {
-        rooms->retry_armed = false;
-        arm_retry(rooms, 1);
-    }
-}
-
 /* What was read just before the ring joins it, as far as the room's share goes: the next subscriber
  * that comes back needs no query. */
-static void keep_page(struct rooms *rooms, struct room *room, const struct log_read *read)
+static void on_page(void *context, struct page_source *source, const struct log_read *read)
 {
+    struct rooms *rooms = context;
+    struct room *room = CONTAINER_OF(source, struct room, pages);
     size_t before = room->log.ring_bytes;
 
     for (size_t i = read->count; i > 0; i--) {
@@ -179,16 +126,15 @@ static void deliver(struct rooms *rooms, struct subscription *sub, struct frame 
         end(sub, ROOMS_END_ROOM_GONE);
 }
 
-static void serve_page(struct rooms *rooms, struct subscription *sub, const struct log_read *read)
+static void on_page_served(void *context, struct list_node *waiter, const struct log_read *read)
 {
-    if (read->err != ERR_NONE) {
-        retry_later(rooms, sub);
-        return;
-    }
+    struct rooms *rooms = context;
+    struct subscription *sub = LIST_ITEM(waiter, struct subscription, read_node);
+
     if (read->count == 0 || read->frames[0]->seq > sub->cursor.next) {
         /* The head says that there is more. A replica may lag; a log with a hole is broken. */
         if (++sub->empty_reads < EMPTY_READS_MAX)
-            retry_later(rooms, sub);
+            page_reads_later(rooms->pages, waiter);
         else
             end(sub, ROOMS_END_UNREADABLE);
         return;
@@ -200,63 +146,12 @@ static void serve_page(struct rooms *rooms, struct subscription *sub, const stru
     pump(rooms, sub);
 }
 
-static void on_read_done(struct pool_job *job)
+static void on_page_again(void *context, struct list_node *waiter)
 {
-    struct page_read *page = CONTAINER_OF(job, struct page_read, read.job);
-    struct rooms *rooms = page->rooms;
-    struct list_node *node;
-
-    list_remove(&page->node);
-    note_read(rooms, page->read.err);
-    if (page->room != NULL && page->read.err == ERR_NONE)
-        keep_page(rooms, page->room, &page->read);
-    while ((node = list_pop_front(&page->waiting)) != NULL)
-        serve_page(rooms, LIST_ITEM(node, struct subscription, read_node), &page->read);
-    log_read_fini(&page->read);
-    mem_free(page);
+    pump(context, LIST_ITEM(waiter, struct subscription, read_node));
 }
 
-static struct page_read *start_read(struct rooms *rooms, struct room *room, uint64_t after)
-{
-    struct page_read *page = mem_alloc(sizeof(*page));
-
-    log_read_init(&page->read, room->id, after, rooms->options.page_events, on_read_done);
-    page->rooms = rooms;
-    page->room = room;
-    list_init(&page->waiting);
-    if (!pool_submit(rooms->db, &page->read.job)) {
-        mem_free(page);
-        return NULL;
-    }
-    metrics_add(METRIC_LOG_PAGES, 1);
-    list_push_back(&room->reads, &page->node);
-    return page;
-}
-
-/* A page under way that will hold the event after `after`. */
-static struct page_read *find_read(struct rooms *rooms, struct room *room, uint64_t after)
-{
-    LIST_FOREACH (node, &room->reads) {
-        struct page_read *page = LIST_ITEM(node, struct page_read, node);
-
-        if (page->read.after <= after && after < page->read.after + rooms->options.page_events)
-            return page;
-    }
-    return NULL;
-}
-
-static void want_read(struct rooms *rooms, struct subscription *sub)
-{
-    uint64_t after = sub->cursor.next - 1;
-    struct page_read *page = find_read(rooms, sub->room, after);
-
-    if (page == NULL)
-        page = start_read(rooms, sub->room, after);
-    if (page == NULL)
-        retry_later(rooms, sub);
-    else
-        list_push_back(&page->waiting, &sub->read_node);
-}
+static const struct page_reads_ops page_ops = {on_page, on_page_served, on_page_again};
 
 /* ---- delivering ---- */
 
@@ -338,7 +233,7 @@ static void pump(struct rooms *rooms, struct subscription *sub)
             return;
         }
         if (step == CURSOR_READ_LOG) {
-            want_read(rooms, sub);
+            page_reads_want(rooms->pages, &sub->room->pages, sub->cursor.next - 1, &sub->read_node);
             return;
         }
         if (step == CURSOR_CAUGHT_UP) {
@@ -390,6 +285,31 @@ static void trim_ring(struct rooms *rooms, struct room *room, size_t max_bytes)
         list_remove(&room->ring_node);
 }
 
+static void on_linger_over(void *context, struct linger *linger)
+{
+    mark_dirty(context, CONTAINER_OF(linger, struct room, linger));
+}
+
+/* Whether the room waits for more; if not, and it is a big one, this turn's flush is noted. */
+static bool lingers(struct rooms *rooms, struct room *room)
+{
+    if (room->member_count < LINGER_MEMBERS_MIN || room->log.turn_first == 0)
+        return false;
+    if (linger_wait(rooms->lingers, &room->linger, bus_link_in_flight(rooms->link) > 0))
+        return true;
+    linger_flush(rooms->lingers, &room->linger);
+    return false;
+}
+
+static void flush(struct rooms *rooms, struct room *room)
+{
+    for (uint32_t i = 0; i < room->member_count; i++)
+        pump(rooms, room->members[i]);
+    room_log_turn_end(&room->log);
+    deliver_notes(rooms, room);
+    trim_ring(rooms, room, rooms->options.ring_room_bytes);
+}
+
 static void on_turn_end(void *context)
 {
     struct rooms *rooms = context;
@@ -398,11 +318,8 @@ static void on_turn_end(void *context)
     while ((node = list_pop_front(&rooms->dirty)) != NULL) {
         struct room *room = LIST_ITEM(node, struct room, dirty_node);
 
-        for (uint32_t i = 0; i < room->member_count; i++)
-            pump(rooms, room->members[i]);
-        room_log_turn_end(&room->log);
-        deliver_notes(rooms, room);
-        trim_ring(rooms, room, rooms->options.ring_room_bytes);
+        if (!lingers(rooms, room))
+            flush(rooms, room);
     }
     delivery_count_flush(&rooms->count);
     while (rooms->ring_bytes > rooms->options.ring_total_bytes)
@@ -483,7 +400,7 @@ static struct room *ensure_room(struct rooms *rooms, uint64_t room_id)
     room = mem_alloc(sizeof(*room));
     room->id = room_id;
     room_log_init(&room->log);
-    list_init(&room->reads);
+    page_source_init(&room->pages, room_id);
     map_put_u64(rooms->by_id, room_id, room);
     list_push_back(&rooms->waiting, &room->ask_node);
     bus_link_subscribe(rooms->link, room_id);
@@ -493,13 +410,11 @@ static struct room *ensure_room(struct rooms *rooms, uint64_t room_id)
 
 static void drop_room(struct rooms *rooms, struct room *room)
 {
-    struct list_node *node;
-
     bus_link_unsubscribe(rooms->link, room->id);
     map_remove_u64(rooms->by_id, room->id);
     metrics_set(METRIC_ROOMS_HOSTED, map_count(rooms->by_id));
-    while ((node = list_pop_front(&room->reads)) != NULL)
-        LIST_ITEM(node, struct page_read, node)->room = NULL;
+    page_source_drop(&room->pages);
+    linger_drop(&room->linger);
     notes_clear(&room->notes);
     trim_ring(rooms, room, 0);
     list_remove(&room->dirty_node);
@@ -557,18 +472,17 @@ struct rooms *rooms_create(struct loop *loop, struct pool *db, const struct room
     struct rooms *rooms = mem_alloc(sizeof(*rooms));
 
     rooms->loop = loop;
-    rooms->db = db;
     rooms->options = *options;
     rooms->by_id = MAP_CREATE_INSIDE(struct room, id);
     list_init(&rooms->dirty);
     list_init(&rooms->rings);
-    list_init(&rooms->retry_subs);
+    rooms->pages = page_reads_create(loop, db, options->page_events, &page_ops, rooms);
     list_init(&rooms->asks);
     list_init(&rooms->waiting);
     rooms->ask_timer = loop_timer_create(loop, on_ask_timer, rooms);
     loop_timer_start_periodic(rooms->ask_timer, ASK_MS);
-    rooms->retry = loop_timer_create(loop, on_retry, rooms);
     rooms->pace = notes_pace_create(loop, on_notes_due, rooms);
+    rooms->lingers = lingers_create(loop, options->linger_ms, on_linger_over, rooms);
     loop_on_turn_end(loop, on_turn_end, rooms);
     return rooms;
 }
@@ -590,8 +504,9 @@ void rooms_destroy(struct rooms **rooms)
         return;
     CHECK(map_count((*rooms)->by_id) == 0);
     loop_timer_destroy(&(*rooms)->ask_timer);
-    loop_timer_destroy(&(*rooms)->retry);
+    page_reads_destroy(&(*rooms)->pages);
     notes_pace_destroy(&(*rooms)->pace);
+    lingers_destroy(&(*rooms)->lingers);
     delivery_count_fini(&(*rooms)->count);
     map_destroy(&(*rooms)->by_id);
     mem_free(*rooms);

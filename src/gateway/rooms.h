@@ -65,6 +65,7 @@ struct rooms_options {
     size_t ring_room_bytes;
     size_t ring_total_bytes;
     uint64_t page_events;
+    uint64_t linger_ms; /* linger.h */
 };
 
 struct bus_link;

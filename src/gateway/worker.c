@@ -230,7 +230,7 @@ static void create_chat(struct worker *worker)
     struct services *services = &worker->services;
     const struct settings *settings = services->settings;
     struct rooms_options rooms = {settings->ring_room_bytes, settings->ring_total_bytes,
-                                  settings->page_events};
+                                  settings->page_events, settings->linger_ms};
     struct ws_options sockets = {&chat_client_handlers, settings->ping_ms,
                                  settings->send_queue_bytes, BODY_BYTES_MAX,
                                  settings->deflate_min_bytes};
