@@ -136,7 +136,7 @@ static void ignore_digests(void *context ATTR_UNUSED, uint64_t digest[SHARD_COUN
 static void set_up(size_t members)
 {
     static const struct bus_link_handlers handlers = {.fill_digests = ignore_digests};
-    struct rooms_options rooms = {262144, 67108864, 500, 0};
+    struct rooms_options rooms = {262144, 67108864, 500, 0, UINT32_MAX};
     struct ws_options sockets = {&ws_handlers, 3600000, 1048576, BODY_BYTES_MAX, 1};
     struct bus_link_options link = {.brokers = "ipc:///tmp/banter-bench-none",
                                     .timeout_ms = 10000,

@@ -11,7 +11,7 @@ struct lingers {
     struct list waiting;
     struct list flushing;         /* until the sockets are done with this turn */
     struct loop_deferred flushed; /* after the sockets' own */
-    void (*due)(void *context, struct linger *linger);
+    void (*due)(void *context, struct room_linger *linger);
     void *context;
 };
 
@@ -22,7 +22,7 @@ static void arm(struct lingers *lingers, uint64_t now)
     uint64_t until_us = UINT64_MAX;
 
     LIST_FOREACH (node, &lingers->waiting) {
-        until_us = MIN(until_us, LIST_ITEM(node, struct linger, node)->until_us);
+        until_us = MIN(until_us, LIST_ITEM(node, struct room_linger, node)->until_us);
     }
     if (until_us != UINT64_MAX)
         loop_timer_start(lingers->timer, until_us > now ? (until_us - now + 999) / 1000 : 0);
@@ -34,7 +34,7 @@ static void on_timer(void *context)
     uint64_t now = clock_mono_us();
 
     LIST_FOREACH_SAFE (node, &lingers->waiting) {
-        struct linger *linger = LIST_ITEM(node, struct linger, node);
+        struct room_linger *linger = LIST_ITEM(node, struct room_linger, node);
 
         if (linger->until_us > now)
             continue;
@@ -51,11 +51,12 @@ static void on_flushed(void *context)
     struct list_node *node;
 
     while ((node = list_pop_front(&lingers->flushing)) != NULL)
-        LIST_ITEM(node, struct linger, node)->ended_us = now;
+        LIST_ITEM(node, struct room_linger, node)->ended_us = now;
 }
 
 struct lingers *lingers_create(struct loop *loop, uint64_t max_ms,
-                               void (*due)(void *context, struct linger *linger), void *context)
+                               void (*due)(void *context, struct room_linger *linger),
+                               void *context)
 {
     struct lingers *lingers = mem_alloc(sizeof(*lingers));
 
@@ -82,7 +83,8 @@ void lingers_destroy(struct lingers **lingers)
 }
 
 /* How long it may wait now, in us. */
-static uint64_t patience(const struct lingers *lingers, const struct linger *linger, uint64_t now)
+static uint64_t patience(const struct lingers *lingers, const struct room_linger *linger,
+                         uint64_t now)
 {
     uint64_t max = lingers->max_ms * 1000;
 
@@ -91,7 +93,7 @@ static uint64_t patience(const struct lingers *lingers, const struct linger *lin
     return MIN(max, linger->ended_us - linger->began_us);
 }
 
-bool linger_wait(struct lingers *lingers, struct linger *linger, bool more)
+bool linger_wait(struct lingers *lingers, struct room_linger *linger, bool more)
 {
     uint64_t now;
     uint64_t wait_us;
@@ -111,7 +113,7 @@ bool linger_wait(struct lingers *lingers, struct linger *linger, bool more)
     return true;
 }
 
-void linger_flush(struct lingers *lingers, struct linger *linger)
+void linger_flush(struct lingers *lingers, struct room_linger *linger)
 {
     list_remove(&linger->node);
     linger->until_us = 0;
@@ -120,7 +122,7 @@ void linger_flush(struct lingers *lingers, struct linger *linger)
     loop_defer(lingers->loop, &lingers->flushed);
 }
 
-void linger_drop(struct linger *linger)
+void linger_drop(struct room_linger *linger)
 {
     list_remove(&linger->node);
 }

@@ -18,7 +18,7 @@
 #define LINGER_MEMBERS_MIN 256
 
 /* Embedded in a room; zeroed is initialised. Times by the monotonic clock. */
-struct linger {
+struct room_linger {
     uint64_t began_us; /* of the last flush */
     uint64_t ended_us; /* 0: there was none */
     uint64_t until_us; /* it waits, or has waited, until then; 0: not since the last flush */
@@ -30,15 +30,16 @@ struct lingers;
 
 /* due is called on the loop for a room that has waited for long enough. max_ms 0: nobody waits. */
 struct lingers *lingers_create(struct loop *loop, uint64_t max_ms,
-                               void (*due)(void *context, struct linger *linger), void *context);
+                               void (*due)(void *context, struct room_linger *linger),
+                               void *context);
 void lingers_destroy(struct lingers **lingers);
 
 /* At a turn's end, for a room with something to flush: whether it waits. Then due follows, and in
  * any later turn it may be asked again. more: commands are under way. */
-bool linger_wait(struct lingers *lingers, struct linger *linger, bool more) ATTR_MUSTCHECK;
+bool linger_wait(struct lingers *lingers, struct room_linger *linger, bool more) ATTR_MUSTCHECK;
 /* It is flushed by what was deferred (loop_defer()) in this turn. */
-void linger_flush(struct lingers *lingers, struct linger *linger);
+void linger_flush(struct lingers *lingers, struct room_linger *linger);
 /* The room goes away. */
-void linger_drop(struct linger *linger);
+void linger_drop(struct room_linger *linger);
 
 #endif

@@ -28,7 +28,7 @@ struct room {
     struct list_node ask_node;  /* all rooms, the one whose head was asked longest ago first */
     struct list_node ring_node; /* rooms with a ring, the one that changed last at the end */
     struct notes notes;
-    struct linger linger;
+    struct room_linger linger;
 };
 
 struct rooms {
@@ -285,7 +285,7 @@ static void trim_ring(struct rooms *rooms, struct room *room, size_t max_bytes)
         list_remove(&room->ring_node);
 }
 
-static void on_linger_over(void *context, struct linger *linger)
+static void on_linger_over(void *context, struct room_linger *linger)
 {
     mark_dirty(context, CONTAINER_OF(linger, struct room, linger));
 }
@@ -293,7 +293,7 @@ static void on_linger_over(void *context, struct linger *linger)
 /* Whether the room waits for more; if not, and it is a big one, this turn's flush is noted. */
 static bool lingers(struct rooms *rooms, struct room *room)
 {
-    if (room->member_count < LINGER_MEMBERS_MIN || room->log.turn_first == 0)
+    if (room->member_count < rooms->options.linger_members || room->log.turn_first == 0)
         return false;
     if (linger_wait(rooms->lingers, &room->linger, bus_link_in_flight(rooms->link) > 0))
         return true;

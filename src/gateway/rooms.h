@@ -65,7 +65,8 @@ struct rooms_options {
     size_t ring_room_bytes;
     size_t ring_total_bytes;
     uint64_t page_events;
-    uint64_t linger_ms; /* linger.h */
+    uint64_t linger_ms;      /* linger.h */
+    uint32_t linger_members; /* only rooms with so many members here do */
 };
 
 struct bus_link;

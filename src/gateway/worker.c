@@ -20,6 +20,7 @@
 #include "gateway/drain.h"
 #include "gateway/http_server.h"
 #include "gateway/limiter.h"
+#include "gateway/linger.h"
 #include "gateway/memory_watch.h"
 #include "gateway/presence_local.h"
 #include "gateway/rooms.h"
@@ -230,7 +231,7 @@ static void create_chat(struct worker *worker)
     struct services *services = &worker->services;
     const struct settings *settings = services->settings;
     struct rooms_options rooms = {settings->ring_room_bytes, settings->ring_total_bytes,
-                                  settings->page_events, settings->linger_ms};
+                                  settings->page_events, settings->linger_ms, LINGER_MEMBERS_MIN};
     struct ws_options sockets = {&chat_client_handlers, settings->ping_ms,
                                  settings->send_queue_bytes, BODY_BYTES_MAX,
                                  settings->deflate_min_bytes};

@@ -197,11 +197,15 @@ struct loop {
         void *context;
     } hooks[LOOP_TURN_HOOKS_MAX];
     unsigned hook_count;
+    struct list deferred;
 };
 
 struct loop *loop_create(void)
 {
-    return mem_alloc(sizeof(struct loop));
+    struct loop *loop = mem_alloc(sizeof(*loop));
+
+    list_init(&loop->deferred);
+    return loop;
 }
 
 void loop_on_turn_end(struct loop *loop, void (*fn)(void *context), void *context)
@@ -213,6 +217,12 @@ void loop_on_turn_end(struct loop *loop, void (*fn)(void *context), void *contex
 void loop_no_wait(struct loop *loop)
 {
     (void)loop; /* the schedule never waits */
+}
+
+void loop_defer(struct loop *loop, struct loop_deferred *deferred)
+{
+    if (!list_node_linked(&deferred->node))
+        list_push_back(&loop->deferred, &deferred->node);
 }
 
 struct loop_timer *loop_timer_create(struct loop *loop, void (*fn)(void *context), void *context)
@@ -251,8 +261,17 @@ void loop_timer_destroy(struct loop_timer **timer)
 
 void seams_turn_end(struct loop *loop)
 {
+    struct list_node *node;
+
     for (unsigned i = 0; i < loop->hook_count; i++)
         loop->hooks[i].fn(loop->hooks[i].context);
+    if (!list_empty(&loop->deferred))
+        sim.now_ms += sim_below(8); /* what was deferred comes after the sockets' flush */
+    while ((node = list_pop_front(&loop->deferred)) != NULL) {
+        struct loop_deferred *deferred = LIST_ITEM(node, struct loop_deferred, node);
+
+        deferred->fn(deferred->context);
+    }
     sim_worker_touched(loop);
 }
 

@@ -110,6 +110,8 @@ void sim_worker_start(unsigned index)
         .ring_room_bytes = sim_percent(30) ? sim_below(1000) : 100000,
         .ring_total_bytes = sim_percent(20) ? sim_below(2000) : 100000,
         .page_events = 1 + sim_below(6),
+        .linger_ms = sim_percent(50) ? sim_below(10) : 0,
+        .linger_members = 1 + sim_below(3),
     };
     struct worker *worker = &workers[index];
 

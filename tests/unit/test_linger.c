@@ -12,9 +12,9 @@
 
 #define PATIENT_MS 60000
 
-static struct linger *due;
+static struct room_linger *due;
 
-static void on_due(void *context, struct linger *linger)
+static void on_due(void *context, struct room_linger *linger)
 {
     assert_ptr_equal(context, &due);
     due = linger;
@@ -29,7 +29,7 @@ static void be_slow(void *context)
         ;
 }
 
-static void flush_for(struct loop *loop, struct lingers *lingers, struct linger *linger,
+static void flush_for(struct loop *loop, struct lingers *lingers, struct room_linger *linger,
                       uint64_t us)
 {
     struct loop_deferred sockets = {.fn = be_slow, .context = &us};
@@ -45,7 +45,7 @@ static void test_waits_after_a_flush(void **unused)
 {
     struct loop *loop = loop_create();
     struct lingers *lingers = lingers_create(loop, PATIENT_MS, on_due, &due);
-    struct linger room = {0};
+    struct room_linger room = {0};
 
     (void)unused;
     due = NULL;
@@ -73,7 +73,7 @@ static void test_no_longer_than_the_flush(void **unused)
 {
     struct loop *loop = loop_create();
     struct lingers *lingers = lingers_create(loop, PATIENT_MS, on_due, &due);
-    struct linger room = {0};
+    struct room_linger room = {0};
     uint64_t before_us;
 
     (void)unused;
@@ -91,8 +91,8 @@ static void test_the_first_that_is_over_is_due(void **unused)
 {
     struct loop *loop = loop_create();
     struct lingers *lingers = lingers_create(loop, PATIENT_MS, on_due, &due);
-    struct linger slow = {0};
-    struct linger quick = {0};
+    struct room_linger slow = {0};
+    struct room_linger quick = {0};
 
     (void)unused;
     due = NULL;
@@ -115,7 +115,7 @@ static void test_off_and_long_ago(void **unused)
     struct loop *loop = loop_create();
     struct lingers *off = lingers_create(loop, 0, on_due, &due);
     struct lingers *on = lingers_create(loop, 1, on_due, &due);
-    struct linger room = {0};
+    struct room_linger room = {0};
     uint64_t pause_us = 3000;
 
     (void)unused;
