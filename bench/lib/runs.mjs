@@ -63,11 +63,11 @@ const ticks = (pid) => {
   return Number(stat[11]) + Number(stat[12]);
 };
 
-// Until no process of the server has done anything for a third of a second (at most ten seconds: a
-// server that is never idle is measured so), and what was written before (seeds, the last run) is on
-// the disk, where commits would wait behind it.
+// Until no process of the server has done anything for a third of a second, nor this one, whose
+// garbage the seeds are (at most ten seconds: a server that is never idle is measured so), and what
+// was written before (seeds, the last run) is on the disk, where commits would wait behind it.
 export async function idle(server) {
-  const used = () => Object.values(server.processes).reduce((sum, pid) => sum + ticks(pid), 0);
+  const used = () => [process.pid, ...Object.values(server.processes)].reduce((sum, pid) => sum + ticks(pid), 0);
   let before = used();
   for (let i = 0; i < 30; i += 1) {
     await delay(333);

@@ -71,11 +71,11 @@ export const SCENARIOS = [
     id: 'publish',
     title: 'From publish to delivery, durable',
     about:
-      '100 rooms with 2 members each and 10 messages a second in each room: 1,000 messages a second, each committed before it is delivered. Beside it a commit alone: one row a transaction, one connection, on the same database.',
+      '100 rooms with 2 members each and 10 messages a second in each room: 1,000 messages a second, each committed before it is delivered. Beside it a commit alone: one row a transaction, one connection, as many a second, on the same database.',
     kind: 'flow',
     rooms: [100, 2, 1],
     load: { rate: 10, bytes: 200, ...TIMES, measure: 4 },
-    bulk: { writers: 1, batch: 1, bytes: 200, rooms: 100, seconds: 2 },
+    bulk: { writers: 1, batch: 1, bytes: 200, rooms: 100, rate: 1000, seconds: 3 },
     beside: { bulk: 'a commit alone' },
     servers: ['banter', 'limit-batching'],
     pinned: true,

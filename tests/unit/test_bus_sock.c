@@ -12,7 +12,9 @@
 #include "common/mem.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -188,10 +190,48 @@ static void test_an_address_that_is_taken(void **state ATTR_UNUSED)
     close(before);
 }
 
+/* How many threads of this process have the policy. */
+static unsigned threads_with(int policy)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *entry;
+    unsigned count = 0;
+
+    assert_non_null(tasks);
+    while ((entry = readdir(tasks)) != NULL)
+        if (entry->d_name[0] != '.' && sched_getscheduler(atoi(entry->d_name)) == policy)
+            count++;
+    closedir(tasks);
+    return count;
+}
+
+/* ZeroMQ's threads do not interrupt whoever sends; another policy than the ordinary one stays. */
+static void test_threads_let_senders_go_on(void **state ATTR_UNUSED)
+{
+    int own = sched_getscheduler(0);
+    int theirs = own == SCHED_OTHER ? SCHED_BATCH : own;
+    unsigned before = threads_with(theirs);
+    uint64_t end = clock_mono_ms() + 20000;
+    struct pair pair = {0};
+    char *address = mem_printf("tcp://127.0.0.1:%u", free_port() - 1u);
+
+    connect_pair(&pair, address);
+    while (threads_with(theirs) < before + 2 && clock_mono_ms() < end)
+        loop_turn(pair.loop, 1);
+    assert_int_equal(threads_with(theirs), before + 2);
+    assert_int_equal(sched_getscheduler(0), own);
+    bus_sock_destroy(&pair.in);
+    bus_sock_destroy(&pair.out);
+    bus_context_destroy(&pair.context);
+    loop_destroy(&pair.loop);
+    mem_free(address);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_signals_are_not_noticed),
-                                       cmocka_unit_test(test_an_address_that_is_taken)};
+                                       cmocka_unit_test(test_an_address_that_is_taken),
+                                       cmocka_unit_test(test_threads_let_senders_go_on)};
 
     return cmocka_run_group_tests_name("bus_sock", tests, NULL, NULL);
 }
