@@ -52,6 +52,10 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
  * client cannot fill the link. */
 #define SENDS_IN_FLIGHT_PER_SOCKET_MAX 256
 
+/* An IPv6 client is a /64 (RFC 6177). A site may have a /48, which is 65,536 of them: all of them
+ * together get this many shares of one. */
+#define SITE_SHARES 8
+
 /* Buckets of rates, and delayed logins, that a gateway remembers; 16 bytes each, and strangers push
  * out whom they concern least (slot_cache.h). */
 #define RATE_BUCKETS_MAX 65536

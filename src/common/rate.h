@@ -30,6 +30,11 @@ enum rate_class {
     RATE_CLASSES
 };
 
+static inline bool rate_is_of_address(enum rate_class kind)
+{
+    return kind < RATE_SEND;
+}
+
 /* "send", as in metrics and in header fields; static. */
 const char *rate_class_name(enum rate_class kind);
 

@@ -12,17 +12,75 @@
 
 #include <string.h>
 
+/* What an address holds, and the site that it is in. */
+struct shares {
+    struct tally *addresses;
+    struct tally *sites;
+};
+
 struct limiter {
     struct networks trusted;
     struct rates rates;
+    struct rates site_rates; /* of classes that are counted by address */
     struct login_delay logins;
-    struct tally *connections; /* of an address */
-    struct tally *sockets;     /* of an address */
-    struct tally *users;       /* sockets of a user */
+    struct shares connections;
+    struct shares sockets;
+    struct tally *users; /* sockets of a user */
     uint64_t handshakes;
     uint64_t handshakes_max;
     bool full;
 };
+
+/* ---- addresses and their sites ---- */
+
+/* The number of the /48 that an address's number is in; 0 if it is no IPv6 address. No /64 has the
+ * same number: 0000::/8 is nobody's (RFC 4291, 2.4). */
+static uint64_t site_of(uint64_t address)
+{
+    uint8_t bytes[sizeof(address)];
+    uint64_t site;
+
+    memcpy(bytes, &address, sizeof(bytes));
+    if (bytes[0] == 0)
+        return 0;
+    memmove(bytes + 2, bytes, 6);
+    bytes[0] = 0;
+    bytes[1] = 48;
+    memcpy(&site, bytes, sizeof(site));
+    return site;
+}
+
+static void create_shares(struct shares *shares, uint64_t max)
+{
+    shares->addresses = tally_create((uint32_t)max);
+    shares->sites = tally_create((uint32_t)(max * SITE_SHARES));
+}
+
+static void destroy_shares(struct shares *shares)
+{
+    tally_destroy(&shares->addresses);
+    tally_destroy(&shares->sites);
+}
+
+static bool has_share(const struct shares *shares, uint64_t address)
+{
+    return tally_has_room(shares->addresses, address) &&
+           tally_has_room(shares->sites, site_of(address));
+}
+
+static bool take_share(struct shares *shares, uint64_t address)
+{
+    return has_share(shares, address) && tally_add(shares->addresses, address) &&
+           tally_add(shares->sites, site_of(address));
+}
+
+static void give_share(struct shares *shares, uint64_t address)
+{
+    tally_remove(shares->addresses, address);
+    tally_remove(shares->sites, site_of(address));
+}
+
+/* ---- beginning and end ---- */
 
 void limiter_memory_create(struct limiter_memory *memory)
 {
@@ -37,13 +95,16 @@ struct limiter *limiter_create(const struct settings *settings, const struct lim
 
     /* The settings have checked it. */
     CHECK(networks_parse(settings->trusted_proxies, &limiter->trusted, why, sizeof(why)));
-    limiter->rates.cache = memory->rates;
-    for (enum rate_class kind = 0; kind < RATE_CLASSES; kind++)
+    limiter->rates.cache = limiter->site_rates.cache = memory->rates;
+    for (enum rate_class kind = 0; kind < RATE_CLASSES; kind++) {
         limiter->rates.limits[kind] = settings_rate(settings, kind);
+        limiter->site_rates.limits[kind] = limiter->rates.limits[kind];
+        limiter->site_rates.limits[kind].count *= SITE_SHARES;
+    }
     limiter->logins = (struct login_delay){memory->logins, settings->login_delay_ms,
                                            settings->login_delay_max_ms};
-    limiter->connections = tally_create((uint32_t)settings->http_connections_per_address);
-    limiter->sockets = tally_create((uint32_t)settings->sockets_per_address);
+    create_shares(&limiter->connections, settings->http_connections_per_address);
+    create_shares(&limiter->sockets, settings->sockets_per_address);
     limiter->users = tally_create((uint32_t)settings->sockets_per_user);
     limiter->handshakes_max = settings->handshakes_max;
     return limiter;
@@ -54,8 +115,8 @@ void limiter_destroy(struct limiter **limiter)
     if (*limiter == NULL)
         return;
     CHECK((*limiter)->handshakes == 0);
-    tally_destroy(&(*limiter)->connections);
-    tally_destroy(&(*limiter)->sockets);
+    destroy_shares(&(*limiter)->connections);
+    destroy_shares(&(*limiter)->sockets);
     tally_destroy(&(*limiter)->users);
     networks_fini(&(*limiter)->trusted);
     mem_free(*limiter);
@@ -83,13 +144,23 @@ uint64_t limiter_address(const struct limiter *limiter, const struct client_addr
 
 /* ---- rates ---- */
 
+static bool take_of_site(const struct limiter *limiter, enum rate_class kind, uint64_t who,
+                         uint64_t now_us, uint64_t *wait_us_out)
+{
+    uint64_t site = rate_is_of_address(kind) ? site_of(who) : 0;
+
+    return site == 0 || rates_take(&limiter->site_rates, kind, site, now_us, wait_us_out);
+}
+
 bool limiter_take(struct limiter *limiter, enum rate_class kind, uint64_t who,
                   uint64_t *wait_ms_out)
 {
+    uint64_t now_us = clock_mono_us();
     uint64_t wait_us;
 
     *wait_ms_out = 0;
-    if (who == 0 || rates_take(&limiter->rates, kind, who, clock_mono_us(), &wait_us))
+    if (who == 0 || (rates_take(&limiter->rates, kind, who, now_us, &wait_us) &&
+                     take_of_site(limiter, kind, who, now_us, &wait_us)))
         return true;
     *wait_ms_out = wait_us / 1000 + 1;
     metrics_add_by(METRIC_RATE_LIMITED, kind, 1);
@@ -135,14 +206,14 @@ enum err limiter_connected(struct limiter *limiter, uint64_t address)
 {
     if (limiter->full)
         return refuse(METRICS_SHED_MEMORY, ERR_OVERLOADED);
-    if (!tally_add(limiter->connections, address))
+    if (!take_share(&limiter->connections, address))
         return refuse(METRICS_SHED_ADDRESS_CONNECTIONS, ERR_RATE_LIMITED);
     return ERR_NONE;
 }
 
 void limiter_disconnected(struct limiter *limiter, uint64_t address)
 {
-    tally_remove(limiter->connections, address);
+    give_share(&limiter->connections, address);
 }
 
 enum err limiter_may_open(struct limiter *limiter, uint64_t address, uint64_t user_id)
@@ -151,7 +222,7 @@ enum err limiter_may_open(struct limiter *limiter, uint64_t address, uint64_t us
         return refuse(METRICS_SHED_MEMORY, ERR_OVERLOADED);
     if (limiter->handshakes >= limiter->handshakes_max)
         return refuse(METRICS_SHED_HANDSHAKES, ERR_OVERLOADED);
-    if (!tally_has_room(limiter->sockets, address))
+    if (!has_share(&limiter->sockets, address))
         return refuse(METRICS_SHED_ADDRESS_SOCKETS, ERR_RATE_LIMITED);
     if (!tally_has_room(limiter->users, user_id))
         return refuse(METRICS_SHED_USER_SOCKETS, ERR_RATE_LIMITED);
@@ -160,12 +231,12 @@ enum err limiter_may_open(struct limiter *limiter, uint64_t address, uint64_t us
 
 void limiter_opened(struct limiter *limiter, uint64_t address)
 {
-    CHECK(tally_add(limiter->sockets, address));
+    CHECK(take_share(&limiter->sockets, address));
 }
 
 void limiter_closed(struct limiter *limiter, uint64_t address)
 {
-    tally_remove(limiter->sockets, address);
+    give_share(&limiter->sockets, address);
 }
 
 bool limiter_attached(struct limiter *limiter, uint64_t user_id)

@@ -5,7 +5,7 @@
  * Everything that a stranger can want much of asks here, and what is refused is counted here. Who
  * is a client address is decided here, too: one in TRUSTED_PROXIES is a balancer and not a client,
  * so it is not limited; of an IPv6 address the /64 counts, which is what one household gets
- * (RFC 6177).
+ * (RFC 6177), and all /64s of a /48 together have SITE_SHARES times what one has.
  *
  * Rates and login delays hold for all workers of a gateway; what is open now, for this worker.
  * limiter_take() and the login functions may be called on any thread, the others on the loop. None

@@ -23,7 +23,7 @@ static enum err take_of_user(struct request *request)
 {
     enum rate_class kind;
 
-    if (!route_rate(request->route, &kind) || kind < RATE_SEND)
+    if (!route_rate(request->route, &kind) || rate_is_of_address(kind))
         return ERR_NONE;
     return request_take(request, kind, request->session.user_id);
 }

@@ -301,12 +301,15 @@ const struct http_server *worker_http(const struct worker *worker)
     return worker->http;
 }
 
-/* Sockets first, since they use everything; then what might still call back into requests. */
+/* Sockets first, since they use everything; then what might still call back into requests. Nobody
+ * new comes meanwhile: who was told to end at once has not drained. */
 void worker_destroy(struct worker **gone)
 {
     struct worker *worker = *gone;
     struct services *services = &worker->services;
 
+    services->draining = true;
+    http_server_stop_listening(worker->http);
     drain_destroy(&worker->drain);
     memory_watch_destroy(&worker->memory);
     loop_timer_destroy(&worker->probe_timer);

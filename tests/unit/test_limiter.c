@@ -1,0 +1,157 @@
+// needs: gateway/tally gateway/rates gateway/login_delay gateway/slot_cache common/networks common/map common/mem common/check common/digest common/metrics common/clock common/log common/strbuf
+/*
+ * limiter: whose share is counted: an IPv4 address, an IPv6 /64, and the /48 that it is in.
+ */
+#include "gateway/limiter.h"
+
+#include "common/limits.h"
+#include "common/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PER_ADDRESS 4
+
+/* In place of the settings' own reader: the same rate for all. */
+struct rate settings_rate(const struct settings *settings, enum rate_class kind)
+{
+    (void)settings;
+    (void)kind;
+    return (struct rate){PER_ADDRESS, 3600};
+}
+
+static int begin(void **state)
+{
+    static struct settings settings;
+    static struct limiter_memory memory;
+    static char proxies[] = "10.0.0.0/8";
+
+    settings.trusted_proxies = proxies;
+    settings.http_connections_per_address = PER_ADDRESS;
+    settings.sockets_per_address = PER_ADDRESS;
+    settings.sockets_per_user = PER_ADDRESS;
+    settings.handshakes_max = 1000;
+    if (memory.rates == NULL)
+        limiter_memory_create(&memory);
+    *state = limiter_create(&settings, &memory);
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct limiter *limiter = *state;
+
+    limiter_destroy(&limiter);
+    return 0;
+}
+
+static uint64_t number_of(const struct limiter *limiter, const char *text)
+{
+    struct client_address address = {.port = 1};
+    struct span span = {(const uint8_t *)text, strlen(text)};
+
+    assert_true(ip_address_parse(span, &address.ip));
+    return limiter_address(limiter, &address);
+}
+
+/* The n-th /64 of 2001:db8:SITE::/48. */
+static uint64_t network(const struct limiter *limiter, unsigned site, unsigned n)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "2001:db8:%x:%x::1", site, n);
+    return number_of(limiter, text);
+}
+
+static void test_numbers(void **state)
+{
+    const struct limiter *limiter = *state;
+
+    assert_int_equal(number_of(limiter, "10.1.2.3"), 0);
+    assert_true(number_of(limiter, "192.0.2.1") != number_of(limiter, "192.0.2.2"));
+    assert_true(number_of(limiter, "2001:db8::1") == number_of(limiter, "2001:db8::ffff"));
+    assert_true(network(limiter, 1, 1) != network(limiter, 1, 2));
+}
+
+static void test_connections_of_a_site(void **state)
+{
+    struct limiter *limiter = *state;
+    unsigned taken = 0;
+
+    for (unsigned n = 0; n < 100; n++)
+        while (limiter_connected(limiter, network(limiter, 1, n)) == ERR_NONE)
+            taken++;
+    assert_int_equal(taken, SITE_SHARES * PER_ADDRESS);
+    /* Others are no part of it: the next site, IPv4. */
+    assert_int_equal(limiter_connected(limiter, network(limiter, 2, 0)), ERR_NONE);
+    assert_int_equal(limiter_connected(limiter, number_of(limiter, "192.0.2.1")), ERR_NONE);
+    /* One that goes makes room for another of the site. */
+    limiter_disconnected(limiter, network(limiter, 1, 0));
+    assert_int_equal(limiter_connected(limiter, network(limiter, 1, 50)), ERR_NONE);
+    assert_int_equal(limiter_connected(limiter, network(limiter, 1, 51)), ERR_RATE_LIMITED);
+    limiter_disconnected(limiter, network(limiter, 1, 50));
+    for (unsigned n = 0; n < SITE_SHARES; n++)
+        for (unsigned i = n == 0 ? 1 : 0; i < PER_ADDRESS; i++)
+            limiter_disconnected(limiter, network(limiter, 1, n));
+    limiter_disconnected(limiter, network(limiter, 2, 0));
+    limiter_disconnected(limiter, number_of(limiter, "192.0.2.1"));
+}
+
+static void test_sockets_of_a_site(void **state)
+{
+    struct limiter *limiter = *state;
+    unsigned taken = 0;
+
+    for (unsigned n = 0; n < 100; n++)
+        for (; limiter_may_open(limiter, network(limiter, 1, n), 0) == ERR_NONE; taken++)
+            limiter_opened(limiter, network(limiter, 1, n));
+    assert_int_equal(taken, SITE_SHARES * PER_ADDRESS);
+    assert_int_equal(limiter_may_open(limiter, network(limiter, 2, 0), 0), ERR_NONE);
+    for (unsigned n = 0; n < SITE_SHARES; n++)
+        for (unsigned i = 0; i < PER_ADDRESS; i++)
+            limiter_closed(limiter, network(limiter, 1, n));
+}
+
+static unsigned tokens(struct limiter *limiter, enum rate_class kind, uint64_t who)
+{
+    unsigned taken = 0;
+    uint64_t wait_ms;
+
+    while (taken < 1000 && limiter_take(limiter, kind, who, &wait_ms))
+        taken++;
+    return taken;
+}
+
+static void test_rates_of_a_site(void **state)
+{
+    struct limiter *limiter = *state;
+    unsigned taken = 0;
+    uint64_t user = network(limiter, 4, 0); /* as if a user's id looked like one */
+
+    assert_int_equal(tokens(limiter, RATE_LOGIN, network(limiter, 3, 0)), PER_ADDRESS);
+    for (unsigned n = 1; n < 100; n++)
+        taken += tokens(limiter, RATE_LOGIN, network(limiter, 3, n));
+    assert_int_equal(taken, (SITE_SHARES - 1) * PER_ADDRESS);
+    assert_int_equal(tokens(limiter, RATE_LOGIN, network(limiter, 5, 0)), PER_ADDRESS);
+    assert_int_equal(tokens(limiter, RATE_LOGIN, number_of(limiter, "192.0.2.3")), PER_ADDRESS);
+    /* Users have no site. */
+    for (unsigned n = 0; n < 2 * SITE_SHARES; n++)
+        assert_int_equal(tokens(limiter, RATE_SEND, user + n), PER_ADDRESS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_numbers, begin, end),
+        cmocka_unit_test_setup_teardown(test_connections_of_a_site, begin, end),
+        cmocka_unit_test_setup_teardown(test_sockets_of_a_site, begin, end),
+        cmocka_unit_test_setup_teardown(test_rates_of_a_site, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
