@@ -23,11 +23,11 @@ VARIANT ?= release
 ifeq ($(filter-out default undefined,$(origin CC)),)
 CC := gcc
 endif
-ifeq ($(filter $(VARIANT),release debug asan tsan cov fuzz),)
-$(error VARIANT is release, debug, asan, tsan, cov or fuzz, not "$(VARIANT)")
+ifeq ($(filter $(VARIANT),release debug asan tsan cov fuzz fuzzcov),)
+$(error VARIANT is release, debug, asan, tsan, cov, fuzz or fuzzcov, not "$(VARIANT)")
 endif
 # Two compilers do not share objects.
-TREE := $(VARIANT)$(if $(filter-out gcc,$(notdir $(CC))),$(if $(filter fuzz,$(VARIANT)),,-$(notdir $(CC))))
+TREE := $(VARIANT)$(if $(filter-out gcc,$(notdir $(CC))),$(if $(filter fuzz fuzzcov,$(VARIANT)),,-$(notdir $(CC))))
 B := build/$(TREE)
 Q := $(if $(V),,@)
 
@@ -38,7 +38,7 @@ PACKAGES := libevent libevent_pthreads libzmq jansson libmariadb libcrypto libse
 # Not there yet on a fresh machine, where only "make bootstrap" (and run, test) make sense.
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
 # A sanitizer has a crypt_r() of its own that calls the library's, which would not be there as needed.
-LIBCRYPT := $(if $(filter asan tsan fuzz,$(VARIANT)),-Wl$(comma)--no-as-needed) -lcrypt
+LIBCRYPT := $(if $(filter asan tsan fuzz fuzzcov,$(VARIANT)),-Wl$(comma)--no-as-needed) -lcrypt
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lscrypt $(LIBCRYPT)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
@@ -55,6 +55,8 @@ HARDENING_LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SANITIZE_fuzz := $(SANITIZE_asan) -fsanitize=fuzzer-no-link
+# Paths are kept relative, so that it does not matter where an object was compiled.
+SANITIZE_fuzzcov := -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping -fcoverage-compilation-dir=.
 SANITIZE_tsan := -fsanitize=thread
 SANITIZE_cov  := --coverage
 SANITIZE := $(SANITIZE_$(VARIANT))
@@ -63,6 +65,7 @@ CFLAGS_release := -O2 -g $(HARDENING)
 CFLAGS_debug   := -Og -g3
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer
 CFLAGS_fuzz    := -O1 -g -fno-omit-frame-pointer
+CFLAGS_fuzzcov := -O1 -g
 CFLAGS_tsan    := -O1 -g
 CFLAGS_cov     := -O0 -g
 LDFLAGS_release := $(HARDENING_LINK)
@@ -93,7 +96,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web man sbom run install install-only deb clean help bootstrap
-.PHONY: test test-flood test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-flood test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long fuzz-coverage lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -415,6 +418,12 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS=10
 
 fuzz-long: ## run each fuzz target for ten minutes
 	@$(MAKE) fuzz FUZZ_SECONDS=600
+
+FUZZ_CORPORA ?=
+fuzz-coverage: ## how much of its code each fuzz target reaches by its corpus; FUZZ_CORPORA= more folders of them
+	@sh deploy/bootstrap.sh --dev
+	+@$(AGAIN) VARIANT=fuzzcov CC=clang fuzz-programs
+	@sh tests/fuzz/coverage.sh build/fuzzcov $(FUZZ_CORPORA)
 
 bench: ## measure Banter beside other servers: docs/benchmarks; BENCH_REPEAT=5, ONLY=part of a scenario's or server's name
 	@sh deploy/bootstrap.sh

@@ -51,6 +51,7 @@ look() {
   if [ "$1" = --dev ]; then
     need clang command clang
     need libclang-rt-14-dev libfuzzer 14
+    need llvm command llvm-cov
     need clang-format command clang-format
     need clang-tidy command clang-tidy
     need cppcheck command cppcheck

@@ -1,4 +1,5 @@
 // needs: common/bus_keys common/strbuf common/mem common/check
+// covers: common/bus_keys
 
 /* Any text is a list or a sentence; each key of a list is found in it, and its name fits a log. */
 #include "common/bus_keys.h"

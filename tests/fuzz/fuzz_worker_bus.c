@@ -1,3 +1,4 @@
+// covers: gateway/bus_link gateway/rooms gateway/room_log gateway/cursor gateway/sessions
 /*
  * worker_bus: any bytes as what a broker says to a whole worker (worker/world.h) that has sockets
  * on rooms, commands that wait for their answer and a request. Nothing that comes may break the

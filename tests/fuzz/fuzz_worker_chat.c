@@ -1,3 +1,4 @@
+// covers: gateway/chat_* gateway/sending gateway/rooms gateway/room_log gateway/cursor gateway/frame gateway/ws_conn gateway/ws_message gateway/ws_frame
 /*
  * worker_chat: lines of the input are the frames that a client sends on a chat socket of a whole
  * worker (worker/world.h), while another socket hears the same room. Every frame that comes back is

@@ -1,3 +1,4 @@
+// covers: gateway/http_guard gateway/http_guard_conn gateway/http_guard_reply gateway/http_server gateway/http_target gateway/request gateway/routes gateway/route_* gateway/web_access gateway/ws_upgrade gateway/event_stream
 /*
  * worker_http: any bytes as what a client sends to a whole worker: guard, evhttp, routes, handlers,
  * statements and bus commands are the real ones, over played floors (worker/played.h). Every answer

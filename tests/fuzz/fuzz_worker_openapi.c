@@ -1,3 +1,4 @@
+// covers: gateway/route_* gateway/request gateway/query common/account_rules common/store_users common/store_rooms common/store_log common/store_admission common/store_tickets
 /*
  * worker_openapi: the input chooses an operation of web/openapi.json, its parameters and its body,
  * within what their schemas say and beyond it, and all is asked of a whole worker (worker/world.h).
