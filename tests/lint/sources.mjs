@@ -155,5 +155,19 @@ for (const match of security.matchAll(/`(tests\/)?((?:[a-z]+\/)?)([\d\w]+)\*?`/g
     fault(SECURITY, lineOf(security, match.index), `there is no test ${path.join(at, name)}`);
 }
 
+// A bound without a row is one that nobody has tried to reach. Those left out follow from others, or
+// are what a thing is made of.
+const BOUND = /(_MAX|_MIN|_SHARES|BEFORE_HOLD|LAGGARD_BYTES)$/;
+const DERIVED = new Set(['USERNAME_BYTES_MAX', 'MESSAGE_BYTES_MAX', 'UTF8_BYTES_PER_CHAR_MAX']);
+const BOUND_SETTING = /(_MAX|_PER_ADDRESS|_PER_USER|_QUEUE|SEND_QUEUE_BYTES|MEMORY_BYTES|LOGIN_DELAY_MS|REQUEST_\w+_MS|KEEP_ALIVE_MS|SOCKET_AUTH_MS)$|^RATE_/;
+const SIZES = new Set(['BATCH_MAX']); // of what the program does by itself
+const bounds = [
+  ...[...readFileSync('src/common/limits.h', 'utf8').matchAll(/^#define (\w+)/gm)].map((match) => match[1]).filter((name) => BOUND.test(name)),
+  ...[...readFileSync('src/common/settings.def', 'utf8').matchAll(/^SETTING_\w+\(\w+, "(\w+)"/gm)].map((match) => match[1]).filter((name) => BOUND_SETTING.test(name)),
+];
+for (const name of bounds)
+  if (!DERIVED.has(name) && !SIZES.has(name) && !security.includes(`\`${name}\``))
+    fault(SECURITY, 1, `has no row for the bound ${name}`);
+
 for (const line of faults) console.log(line);
 process.exit(faults.length === 0 ? 0 : 1);

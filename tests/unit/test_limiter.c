@@ -1,6 +1,7 @@
 // needs: gateway/tally gateway/rates gateway/login_delay gateway/slot_cache common/networks common/map common/mem common/check common/digest common/metrics common/clock common/log common/strbuf
 /*
- * limiter: whose share is counted: an IPv4 address, an IPv6 /64, and the /48 that it is in.
+ * limiter: whose share is counted: an IPv4 address, an IPv6 /64, and the /48 that it is in; and
+ * what nobody gets.
  */
 #include "gateway/limiter.h"
 
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #define PER_ADDRESS 4
+#define HANDSHAKES  10
 
 /* In place of the settings' own reader: the same rate for all. */
 struct rate settings_rate(const struct settings *settings, enum rate_class kind)
@@ -35,7 +37,7 @@ static int begin(void **state)
     settings.http_connections_per_address = PER_ADDRESS;
     settings.sockets_per_address = PER_ADDRESS;
     settings.sockets_per_user = PER_ADDRESS;
-    settings.handshakes_max = 1000;
+    settings.handshakes_max = HANDSHAKES;
     if (memory.rates == NULL)
         limiter_memory_create(&memory);
     *state = limiter_create(&settings, &memory);
@@ -144,6 +146,28 @@ static void test_rates_of_a_site(void **state)
         assert_int_equal(tokens(limiter, RATE_SEND, user + n), PER_ADDRESS);
 }
 
+static void test_handshakes_and_memory(void **state)
+{
+    struct limiter *limiter = *state;
+    uint64_t address = number_of(limiter, "192.0.2.9");
+
+    for (unsigned i = 0; i < HANDSHAKES; i++) {
+        assert_int_equal(limiter_may_open(limiter, address, 0), ERR_NONE);
+        limiter_handshake_begins(limiter);
+    }
+    assert_int_equal(limiter_may_open(limiter, 0, 0), ERR_OVERLOADED);
+    assert_int_equal(limiter_connected(limiter, address), ERR_NONE); /* not of the API */
+    limiter_disconnected(limiter, address);
+    for (unsigned i = 0; i < HANDSHAKES; i++)
+        limiter_handshake_ended(limiter);
+    assert_int_equal(limiter_may_open(limiter, 0, 0), ERR_NONE);
+    limiter_set_full(limiter, true);
+    assert_int_equal(limiter_may_open(limiter, 0, 0), ERR_OVERLOADED);
+    assert_int_equal(limiter_connected(limiter, address), ERR_OVERLOADED);
+    limiter_set_full(limiter, false);
+    assert_int_equal(limiter_may_open(limiter, address, 0), ERR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connections_of_a_site, begin, end),
         cmocka_unit_test_setup_teardown(test_sockets_of_a_site, begin, end),
         cmocka_unit_test_setup_teardown(test_rates_of_a_site, begin, end),
+        cmocka_unit_test_setup_teardown(test_handshakes_and_memory, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
