@@ -225,6 +225,9 @@ FUZZ_PLAYED := clock_mono_ms clock_mono_us clock_wall_us digest_random client_ad
 $(FUZZ_WORKERS): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/worker/*.c)) $(B)/obj/gen/openapi_json.o \
   $(filter-out %/main.o,$(call objects,gateway)) $(B)/libcommon.a
 $(FUZZ_WORKERS): FUZZ_LINK := $(addprefix -Wl$(comma)--wrap=,$(FUZZ_PLAYED))
+# Those named fuzz_broker_* have parts of a broker in them, and play the clock and the log.
+$(filter $(B)/tests/fuzz/fuzz_broker_%,$(FUZZ_PROGRAMS)): \
+  FUZZ_LINK := $(addprefix -Wl$(comma)--wrap=,clock_mono_ms clock_mono_us clock_wall_us log_write)
 
 $(FUZZ_PROGRAMS):
 	@mkdir -p $(@D)
