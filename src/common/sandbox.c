@@ -59,15 +59,23 @@ static bool become(const struct passwd *user, char *error, size_t error_size)
     return true;
 }
 
-/* The call itself: a library would be there for these few lines alone. */
+/*
+ * The calls themselves: a library would be there for these few lines alone. Who has nothing to give
+ * up asks for nothing: a service manager may have taken both the capabilities and the call.
+ */
 static bool drop_capabilities(char *error, size_t error_size)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {0};
     struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {0};
 
+    if (syscall(SYS_capget, &header, held) != 0) {
+        snprintf(error, error_size, "cannot see which capabilities there are: %s", strerror(errno));
+        return false;
+    }
     if (geteuid() == 0)
-        left[0].permitted = left[0].effective = 1U << CAP_DAC_OVERRIDE;
-    if (syscall(SYS_capset, &header, left) == 0)
+        left[0].permitted = left[0].effective = held[0].permitted & (1U << CAP_DAC_OVERRIDE);
+    if (memcmp(held, left, sizeof(held)) == 0 || syscall(SYS_capset, &header, left) == 0)
         return true;
     snprintf(error, error_size, "cannot give up root's capabilities: %s", strerror(errno));
     return false;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,20 +25,30 @@ static char nobody[] = "nobody";
 static char stranger[] = "nobody-at-all";
 static struct settings settings = {.user = nobody_else, .sandbox = 1};
 
-/* Runs what in a child that has entered the sandbox; whether it said yes. */
-static bool holds(bool (*what)(void))
+static bool as_it_is(void)
+{
+    return true;
+}
+
+/* Runs what in a child that did first and has entered the sandbox; whether all said yes. */
+static bool holds_after(bool (*first)(void), bool (*what)(void))
 {
     char error[256] = "";
     int status;
     pid_t child = fork();
 
     if (child == 0)
-        _exit(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+        _exit(first() && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
                       sandbox_enter(&settings, error, sizeof(error)) && what()
                   ? 0
                   : 1);
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool holds(bool (*what)(void))
+{
+    return holds_after(as_it_is, what);
 }
 
 static bool starts_no_program(void)
@@ -98,6 +109,18 @@ static bool has_one_capability(void)
 {
     return status_says("CapEff:\t0000000000000002") && status_says("CapPrm:\t0000000000000002") &&
            status_says("NoNewPrivs:\t1") && status_says("Seccomp:\t2");
+}
+
+/* What deploy/systemd does: no capabilities, and not the call that changes them either. */
+static bool is_a_service(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    bool done = filter != NULL && (geteuid() != 0 || setresuid(65534, 65534, 65534) == 0) &&
+                seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(capset), 0) == 0 &&
+                seccomp_load(filter) == 0;
+
+    seccomp_release(filter);
+    return done;
 }
 
 static void *say_yes(void *unused)
@@ -200,6 +223,13 @@ static void test_without_the_filter(void **state)
     settings.sandbox = 1;
 }
 
+static void test_a_service_that_has_none(void **state)
+{
+    (void)state;
+    assert_true(holds_after(is_a_service, has_no_privilege));
+    assert_true(holds_after(is_a_service, serves));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_another_user),
         cmocka_unit_test(test_a_user_who_is_not_there),
         cmocka_unit_test(test_without_the_filter),
+        cmocka_unit_test(test_a_service_that_has_none),
         cmocka_unit_test(test_another_user_ends_with_its_parent),
     };
 
