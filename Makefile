@@ -96,7 +96,7 @@ FUZZ_PROGRAMS := $(addprefix $(B)/tests/,$(FUZZERS))
 SIM_PROGRAM := $(B)/tests/sim/test_schedules
 
 .PHONY: all bin web man sbom run install install-only deb clean help bootstrap
-.PHONY: test test-flood test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan valgrind fuzz fuzz-long fuzz-coverage lint format tidy unit-programs fuzz-programs FORCE
+.PHONY: test test-flood test-conformance test-monitoring test-deb bench bench-guard test-browser screenshots test-kill unit sim system asan tsan valgrind fuzz fuzz-long fuzz-coverage lint format tidy unit-programs fuzz-programs FORCE
 
 all: bin web ## build the programs and the web assets (the default)
 
@@ -407,6 +407,15 @@ asan: ## unit, integration and system tests with AddressSanitizer and UBSan
 
 asan-run:
 	@sh tests/run.sh $(B) unit conformance integration system
+
+tsan: ## unit, integration and system tests and random schedules with ThreadSanitizer; ONLY=09_
+	@sh deploy/bootstrap.sh --test
+	+@$(AGAIN) VARIANT=tsan all man unit-programs $(TEST_PACKAGES)
+	@$(MAKE) VARIANT=tsan tsan-run
+
+# A schedule takes tens of times as long.
+tsan-run:
+	@SIM_SEEDS=$${SIM_SEEDS:-2000} sh tests/run.sh $(B) unit sim integration system
 
 VALGRIND_TESTS ?= 15_
 valgrind: all $(TEST_PACKAGES) ## a short black-box run with gateway and broker under valgrind

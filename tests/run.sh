@@ -43,7 +43,7 @@ case $tree in
   export ASAN_OPTIONS="log_path=$reports/report:detect_stack_use_after_return=1"
   export UBSAN_OPTIONS="log_path=$reports/report:print_stacktrace=1"
   ;;
-*tsan*) export TSAN_OPTIONS="log_path=$reports/report:ignore_noninstrumented_modules=1" ;;
+*tsan*) export TSAN_OPTIONS="log_path=$reports/report:suppressions=$root/tests/tsan.supp" ;;
 esac
 
 # add NAME PASSED FAILED STATUS: counts one program.

@@ -25,7 +25,7 @@ const REPORT =
 const SANITIZERS = {
   ASAN_OPTIONS: 'exitcode=99:detect_leaks=1:abort_on_error=0:strict_string_checks=1',
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:exitcode=99',
-  TSAN_OPTIONS: 'exitcode=99:ignore_noninstrumented_modules=1',
+  TSAN_OPTIONS: `exitcode=99:suppressions=${ROOT}/tests/tsan.supp`,
   LSAN_OPTIONS: 'exitcode=99',
 };
 
