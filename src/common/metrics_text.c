@@ -42,7 +42,7 @@ static const char *const sheds[METRICS_VALUES_SHED] = {
     [METRICS_SHED_HANDSHAKES] = "handshakes",
     [METRICS_SHED_MEMORY] = "memory",
     [METRICS_SHED_USER_SESSIONS] = "sessions_of_user",
-    [METRICS_SHED_HTTP_IDLE] = "idle_http_connections",
+    [METRICS_SHED_HTTP_WAITING] = "waiting_http_connections",
 };
 
 void metrics_name_route(size_t value, const char *method, const char *route)

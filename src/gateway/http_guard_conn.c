@@ -58,6 +58,7 @@ static size_t input_length(const struct guard_conn *conn)
     return evbuffer_get_length(bufferevent_get_input(conn->bev));
 }
 
+/* Nothing was begun on it. */
 static bool is_idle(const struct guard_conn *conn)
 {
     if (!guard_conn_is_reading(conn) || input_length(conn) > 0)
@@ -67,19 +68,30 @@ static bool is_idle(const struct guard_conn *conn)
                : conn->state == CONN_OPEN && http_guard_phase(&conn->guard) == HTTP_GUARD_IDLE;
 }
 
-/* Called where it may just have gone idle, or is not any more. While an answer leaves it is on the
- * list a little early; free_idle() looks again. */
-static void note_idle(struct guard_conn *conn)
-{
-    list_remove(&conn->idle);
-    if (http_guard_phase(&conn->guard) == HTTP_GUARD_IDLE && input_length(conn) == 0)
-        list_push_back(&conn->set->idle, &conn->idle);
-}
-
 /* Where in the stream the bytes begin that evhttp has not taken yet. */
 static uint64_t stream_front(const struct guard_conn *conn)
 {
     return conn->received - input_length(conn);
+}
+
+/* Whether it holds a place and nothing goes on but waiting for its client: between two requests, or
+ * within one. No request that is whole waits for evhttp. */
+static bool waits(const struct guard_conn *conn)
+{
+    enum http_guard_phase phase = http_guard_phase(&conn->guard);
+    if (!guard_conn_is_reading(conn) || conn->good_end > stream_front(conn))
+        return false;
+    return conn->state == CONN_PROXY ||
+           (conn->state == CONN_OPEN && (phase == HTTP_GUARD_IDLE || phase == HTTP_GUARD_IN_HEAD ||
+                                         phase == HTTP_GUARD_IN_BODY));
+}
+
+/* Called where it may just have begun to wait. While an answer leaves it is on the list a little
+ * early; make_room() looks again. Single bytes do not move it to the list's end. */
+static void note_waiting(struct guard_conn *conn)
+{
+    if (!list_node_linked(&conn->waiting))
+        list_push_back(&conn->set->waiting, &conn->waiting);
 }
 
 static void want_kick(struct guard_conn *conn)
@@ -136,6 +148,7 @@ static void on_guard_event(struct guard_conn *conn, enum http_guard_event event)
     if (event == HTTP_GUARD_MORE || event == HTTP_GUARD_VIOLATION)
         return;
     conn->since_ms = clock_mono_ms();
+    list_remove(&conn->waiting);
     if (event == HTTP_GUARD_REQUEST_DONE || event == HTTP_GUARD_UPGRADE) {
         conn->good_end = conn->checked;
         conn->set->counters.requests++;
@@ -226,6 +239,7 @@ static void read_proxy_header(struct guard_conn *conn)
         const struct client_address *source = &conn->proxy_parser.source;
         conn->state = CONN_OPEN;
         conn->since_ms = clock_mono_ms();
+        list_remove(&conn->waiting);
         /* A source that is not told is nobody to believe: anybody may be behind the balancer. */
         if (ip_address_known(&source->ip)) {
             conn->peer.address = *source;
@@ -249,7 +263,6 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
     conn->received += info->n_added;
     if (conn->state == CONN_PROXY)
         read_proxy_header(conn);
-    list_remove(&conn->idle);
     if (conn->state == CONN_FAILING || conn->state == CONN_LINGER || conn->state == CONN_DROP) {
         cut_input(conn);
         return;
@@ -260,7 +273,7 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         check_input(conn);
     if (conn->state == CONN_OPEN)
         bound_pipeline(conn);
-    note_idle(conn); /* a PROXY header by itself */
+    note_waiting(conn); /* a PROXY header by itself */
 }
 
 static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context)
@@ -277,7 +290,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     if (info->n_deleted > 0 && evbuffer_get_length(output) == 0) {
         if (conn->state == CONN_FAILING)
             want_kick(conn);
-        note_idle(conn);
+        list_remove(&conn->waiting);
+        note_waiting(conn);
     }
 }
 
@@ -296,7 +310,7 @@ static void free_conn(struct guard_conn *conn)
         set->options.on_disconnected(set->options.context, &conn->peer);
     set->counters.connections--;
     list_remove(&conn->todo);
-    list_remove(&conn->idle);
+    list_remove(&conn->waiting);
     list_remove(&conn->node);
     mem_free(conn);
 }
@@ -357,17 +371,22 @@ void guard_conn_tell(struct guard_conn *conn)
     conn->since_ms = clock_mono_ms();
 }
 
-/* Frees the connection that is idle longest; false if none is. Those that are met and are not idle
- * now come on the list again when they are. */
-static bool free_idle(struct http_guard_set *set)
+/* Takes the place of the connection whose client has been waited for longest; false if there is
+ * none. Those that are met and do not wait now come on the list again when they do. */
+static bool make_room(struct http_guard_set *set)
 {
     struct list_node *node;
-    while ((node = list_pop_front(&set->idle)) != NULL) {
-        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, idle);
-        if (conn->state == CONN_NEW || !is_idle(conn))
+    while ((node = list_pop_front(&set->waiting)) != NULL) {
+        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, waiting);
+        if (!waits(conn))
             continue;
-        set->counters.idle_made_room++;
-        evhttp_connection_free(conn->evcon);
+        set->counters.made_room++;
+        if (conn->state == CONN_OPEN && http_guard_phase(&conn->guard) != HTTP_GUARD_IDLE) {
+            refuse_one(conn);
+            guard_conn_fail(conn, ERR_OVERLOADED);
+        } else {
+            evhttp_connection_free(conn->evcon);
+        }
         return true;
     }
     return false;
@@ -380,7 +399,7 @@ static void take_place(struct guard_conn *conn)
     if (!conn->proxy && !ask_owner(conn)) {
         refuse_one(conn);
     } else if (set->counters.connections - set->refused_count > set->options.connections_max &&
-               !free_idle(set)) {
+               !make_room(set)) {
         refuse_one(conn);
         set->counters.refused++;
         conn->error = ERR_OVERLOADED;
@@ -415,7 +434,7 @@ static void adopt(struct guard_conn *conn)
         say_refused(conn, conn->error, NULL);
         guard_conn_tell(conn);
     } else {
-        note_idle(conn);
+        note_waiting(conn);
     }
 }
 
@@ -466,7 +485,7 @@ struct http_guard_set *http_guard_set_create(struct event_base *base,
     fill_defaults(&set->options);
     list_init(&set->conns);
     list_init(&set->todo);
-    list_init(&set->idle);
+    list_init(&set->waiting);
     set->kick = event_new(base, -1, 0, on_kick, set);
     set->tick = event_new(base, -1, EV_PERSIST, guard_set_tick, set);
     CHECK(set->kick != NULL && set->tick != NULL);

@@ -45,8 +45,9 @@ struct http_guard_options {
     uint64_t write_stall_ms;  /* a reply of which the client takes nothing; 0: keep_alive_ms */
     uint64_t linger_ms;       /* how long input is swallowed after an error reply; 0: 2,000 */
     uint64_t tick_ms;         /* how often deadlines are looked at; 0: from the others */
-    size_t connections_max;   /* beyond it the one that is idle longest is closed for a new one, or,
-                               * without an idle one, the new one is told 503 */
+    size_t connections_max;   /* beyond it the one whose client was waited for longest (between two
+                               * requests, for the rest of a head or of a body) ends for a new one;
+                               * while all are being answered, the new one is told 503 */
     uint64_t first_number;    /* connections are numbered from the one after it */
     const struct networks *trusted; /* borrowed; NULL: nobody */
     /*
@@ -75,8 +76,8 @@ struct http_guard_counters {
     uint64_t body_timeouts;
     uint64_t idle_closes;
     uint64_t write_stalls;
-    uint64_t idle_made_room; /* closed before their time, for new connections */
-    uint64_t refused;        /* for the number of connections */
+    uint64_t made_room;     /* ended before their time, for new connections */
+    uint64_t refused;       /* for the number of connections */
     uint64_t proxy_refused; /* closed for want of a good PROXY header, or of trust in who sent it */
 };
 

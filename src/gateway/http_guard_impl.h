@@ -26,9 +26,9 @@ enum conn_state {
 };
 
 struct guard_conn {
-    struct list_node node; /* on set->conns */
-    struct list_node todo; /* on set->todo while the kick has something to do here */
-    struct list_node idle; /* on set->idle since it went idle; it may be busy again */
+    struct list_node node;    /* on set->conns */
+    struct list_node todo;    /* on set->todo while the kick has something to do here */
+    struct list_node waiting; /* on set->waiting since its client has been waited for */
     struct http_guard_set *set;
     struct bufferevent *bev;
     struct evhttp_connection *evcon; /* NULL while CONN_NEW */
@@ -63,7 +63,7 @@ struct http_guard_set {
     struct event *tick;
     struct list conns;
     struct list todo;
-    struct list idle;     /* whom to ask first for their place: the longest idle is the first */
+    struct list waiting;  /* who gives their place first: whose client was waited for longest */
     struct map *by_evcon; /* struct guard_conn, by the address of its evhttp_connection */
     uint64_t last_number;
     size_t refused_count;

@@ -410,7 +410,7 @@ void http_server_count(struct http_server *server)
                                           last->head_timeouts - last->body_timeouts);
     metrics_add(METRIC_HTTP_REFUSED, now->refused - last->refused);
     metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_CONNECTIONS, now->refused - last->refused);
-    metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_IDLE, now->idle_made_room - last->idle_made_room);
+    metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_WAITING, now->made_room - last->made_room);
     metrics_add(METRIC_HTTP_PROXY_REFUSED, now->proxy_refused - last->proxy_refused);
     metrics_add(METRIC_HTTP_ACCEPT_ERRORS, accept_errors);
     metrics_set(METRIC_HTTP_CONNECTIONS, now->connections);

@@ -32,7 +32,8 @@ const LIMITS = Object.fromEntries(Object.keys(WITHOUT_RATES).map((name) => [name
 
 const ownBytes = (pid) => Number(/^RssAnon:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
 
-// A child that says 'ready' when it was told what to do, and its result when it is told to stop.
+// A child that says 'ready' when it was told what to do, a flood 'whole' when it has sent all that its
+// name says, and its result when it is told to stop.
 async function child(file, order) {
   const process_ = fork(new URL(file, import.meta.url));
   const said = [];
@@ -44,6 +45,7 @@ async function child(file, order) {
   }, { timeoutMs: 60_000 });
   await next(`${file} to be ready`);
   return {
+    whole: async () => assert.equal(await next(`${file} to have sent all`), 'whole'),
     stop: () => {
       if (process_.connected) process_.send('stop'); // else it has come to its end
       return next(`${file} to end`);
@@ -67,7 +69,7 @@ async function run({ stack, port, where, victim }, name) {
   const watch = setInterval(() => (peak = Math.max(peak, ownBytes(pid))), 100);
   const flood = name && (await child('floods.mjs', { name, where }));
   const client = await child('victim.mjs', victim);
-  await delay(SECONDS * 1000);
+  await Promise.all([delay(SECONDS * 1000), flood?.whole()]);
   const times = await client.stop();
   const result = flood ? await flood.stop() : {};
   const ended = Date.now();
@@ -116,7 +118,7 @@ await withStack(
     };
     const scene = { stack, port, where, victim: { url: stack.url, roomId: mine.id, token: owner.token } };
     const faults = [];
-    console.log(`${SECONDS} s each; milliseconds of another client; MiB of the worker before, at most, after; ms until all was as before`);
+    console.log(`at least ${SECONDS} s each; milliseconds of another client; MiB of the worker before, at most, after; ms until all was as before`);
     console.log(`${''.padEnd(38)}REST p50     p99  msg p50     p99  MiB  max after   clean`);
     for (const name of [null, ...FLOODS, null]) {
       const one = await run(scene, name);

@@ -1,5 +1,6 @@
 // The floods, each run in a process of its own: what it sends, for as long as it is let, and what
-// came of it. floods[name]({host, port, ...}, alive) resolves with counts; alive() turns false.
+// came of it. floods[name]({host, port, ...}, alive) resolves when alive() has turned false; it calls
+// whole() when it has done as much as its name says.
 import net from 'node:net';
 import { encodeFrame, handshakeRequest } from '../system/lib/raw.mjs';
 import { delay } from '../system/lib/wait.mjs';
@@ -13,6 +14,8 @@ function read(data) {
   const status = /^HTTP\/1\.1 (\d+)/.exec(data.toString('latin1', 0, 12))?.[1];
   if (status) count(status);
 }
+
+const whole = () => process.send('whole');
 
 const sockets = new Set();
 function connect({ host, port }, localAddress, first) {
@@ -29,13 +32,14 @@ function connect({ host, port }, localAddress, first) {
   return socket;
 }
 
-// Opens so many, a few at a time, and waits until it is to end.
+// Opens so many, a few at a time.
 async function openAll(where, total, from, first, alive, then = () => {}) {
   const places = addresses(from);
   for (let i = 0; i < total && alive(); i += 1) {
     then(connect(where, places[i % from], first(i)), i);
     if (i % 50 === 49) await delay(10);
   }
+  whole();
 }
 
 const wait = async (alive) => {
@@ -63,7 +67,7 @@ async function repeat(where, lanes, total, request, alive) {
 export const floods = {
   async 'half-open handshakes'(where, alive) {
     const head = handshakeRequest('/ws/chat').toString().replace(/\r\n\r\n$/, '\r\n');
-    await openAll(where, 10_000, 8, () => head, alive);
+    await openAll(where, 10_000, 16, () => head, alive);
     await wait(alive);
   },
 
@@ -81,10 +85,12 @@ export const floods = {
       const body = JSON.stringify({ username: `${where.username}${i % 3 ? '' : i}`, password: `wrong password ${i}` });
       return ask('/api/login', `Content-Length: ${body.length}\r\n`, body);
     }, alive);
+    whole();
     await wait(alive);
   },
 
   async 'bodies of 100 MB'(where, alive) {
+    whole();
     const piece = Buffer.alloc(65_536, 'x');
     const chunk = Buffer.concat([Buffer.from('10000\r\n'), piece, Buffer.from('\r\n')]);
     for (let i = 0; alive(); i += 1) {
@@ -106,6 +112,7 @@ export const floods = {
   },
 
   async 'deep JSON'(where, alive) {
+    whole();
     const body = `{"username":${'['.repeat(30_000)}${']'.repeat(30_000)}}`;
     const frame = encodeFrame(`{"text":${'{"a":'.repeat(10_000)}`);
     const socket = connect(where, '127.0.1.1', handshakeRequest(`/ws/chat/${where.roomId}?token=${where.token}`));
@@ -124,6 +131,7 @@ export const floods = {
   },
 
   async 'a member that sends as fast as it can'(where, alive) {
+    whole();
     const socket = connect(where, '127.0.1.1', handshakeRequest(`/ws/chat/${where.roomId}?token=${where.token}`));
     let tail = '';
     socket.on('data', (data) => {

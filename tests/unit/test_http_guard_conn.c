@@ -267,32 +267,33 @@ static void bounds_connections(void **state)
     struct http_guard_options options = relaxed();
     struct server server;
     struct answer answer = {0};
+    enum { REQUESTS = 30 }; /* they are being answered for long */
     int fds[3];
     (void)state;
     options.connections_max = 3;
     server_start(&server, &options);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = dial(&server);
-        say(fds[i], "GET /hello HTTP/1.1\r\n");
+        for (unsigned n = 0; n < REQUESTS; n++)
+            say(fds[i], GET("/slow"));
     }
     server_turn(&server, 5);
-    talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 1000, &answer);
-    assert_refused(&answer, 503);
-    assert_non_null(strstr(answer.bytes, "Retry-After: 1\r\n"));
-    assert_int_equal(http_guard_counters(server.set)->refused, 1);
     for (unsigned i = 0; i < 400; i++) { /* more than may linger */
         int extra = dial(&server);
         server_turn(&server, 0);
         hang_up_hard(extra);
     }
-    server_turn(&server, 20);
-    assert_int_equal(server_connections(&server), 3);
+    talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 100, &answer);
+    assert_refused(&answer, 503);
+    assert_non_null(strstr(answer.bytes, "Retry-After: 1\r\n"));
+    assert_int_equal(http_guard_counters(server.set)->refused, 401);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         memset(&answer, 0, sizeof(answer));
-        say(fds[i], HOST "\r\n");
-        hear(&server, fds[i], &answer, "hello", 1000);
-        assert_int_equal(count(answer.bytes, "200 OK"), 1);
+        while (count(answer.bytes, "200 OK") < REQUESTS && !answer.closed)
+            hear(&server, fds[i], &answer, NULL, 20);
+        assert_int_equal(count(answer.bytes, "200 OK"), REQUESTS);
     }
+    assert_int_equal(server_connections(&server), 3);
     close(fds[0]);
     server_turn(&server, 10);
     talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 50, &answer);
@@ -302,48 +303,51 @@ static void bounds_connections(void **state)
     server_stop(&server);
 }
 
-/* At the bound the one that is idle longest makes room: one that has said nothing or was answered,
- * never one that is under way. */
-static void idle_ones_make_room(void **state)
+/* At the bound the one whose client was waited for longest makes room: one that has said nothing,
+ * was answered, or goes on with a head or a body byte by byte; never one that is being answered. */
+static void who_waits_longest_makes_room(void **state)
 {
-    /* The last is busy: half a head. In the order in which they went idle: 2, 0, 1. */
-    static const char *const said[] = {GET("/slow"), GET("/slow") GET("/slow"), "",
-                                       "GET /hello HTTP/1.1\r\n"};
-    static const size_t order[] = {2, 0, 1};
+    /* In the order in which they began to wait: 2, 3, 4, 0. The second is answered for long. */
+    static const char *const said[] = {
+        GET("/slow"), GET("/slow") GET("/slow") GET("/slow"), "", "GET /hello HTTP/1.1\r\n",
+        "POST /hello HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\n1"};
+    static const size_t order[] = {2, 3, 4, 0};
     struct http_guard_options options = relaxed();
     struct server server;
     struct answer answer;
-    int fds[4];
-    int more[4];
+    int fds[ARRAY_LEN(said)];
+    int more[ARRAY_LEN(order)];
     (void)state;
     options.connections_max = ARRAY_LEN(fds);
     server_start(&server, &options);
     for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         fds[i] = dial(&server);
+        server_turn(&server, 2);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
         say(fds[i], said[i]);
+        server_turn(&server, 1);
     }
     memset(&answer, 0, sizeof(answer));
-    hear(&server, fds[1], &answer, NULL, 150); /* both answers, and then the others have theirs */
-    assert_int_equal(count(answer.bytes, "200 OK"), 2);
+    hear(&server, fds[0], &answer, "200 OK", 150);
+    say(fds[3], "A: b\r\n"); /* no younger for that */
+    server_turn(&server, 2);
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        bool within = order[i] == 3 || order[i] == 4;
         memset(&answer, 0, sizeof(answer));
         more[i] = dial(&server);
-        say(more[i], "GET /slow HTTP/1.1\r\n");
         hear(&server, fds[order[i]], &answer, "nothing more", 1000);
         assert_true(answer.closed);
-        assert_int_equal(http_guard_counters(server.set)->idle_made_room, i + 1);
+        assert_int_equal(count(answer.bytes, "HTTP/1.1 503 "), within ? 1 : 0);
+        assert_int_equal(http_guard_counters(server.set)->made_room, i + 1);
         close(fds[order[i]]);
     }
-    /* Now all of them are busy. */
-    talk(&server, GET("/hello"), strlen(GET("/hello")), 1000, 1000, &answer);
-    assert_refused(&answer, 503);
     memset(&answer, 0, sizeof(answer));
-    say(fds[3], HOST "\r\n");
-    hear(&server, fds[3], &answer, "hello", 1000);
-    assert_int_equal(count(answer.bytes, "200 OK"), 1);
+    hear(&server, fds[1], &answer, NULL, 300);
+    assert_int_equal(count(answer.bytes, "200 OK"), 3);
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         close(more[i]);
-    close(fds[3]);
+    close(fds[1]);
     server_turn(&server, 20);
     server_stop(&server);
 }
@@ -553,7 +557,7 @@ int main(void)
         cmocka_unit_test(frees_a_reply_that_nobody_reads),
         cmocka_unit_test(survives_clients_that_leave),
         cmocka_unit_test(bounds_connections),
-        cmocka_unit_test(idle_ones_make_room),
+        cmocka_unit_test(who_waits_longest_makes_room),
         cmocka_unit_test(lets_sockets_go),
         cmocka_unit_test(checks_on_after_a_refused_upgrade),
         cmocka_unit_test(closes_idle_ones),
