@@ -1,17 +1,14 @@
 /*
  * sandbox.h: what a process gives up before it talks to anybody, so that a bug in it is worth less.
  *
- * - core dumps: none (RLIMIT_CORE), as they would hold tokens and texts;
- *
- * - privileges: none can be gained again (prctl(2), PR_SET_NO_NEW_PRIVS);
- *
- * - root: becomes the user of the settings, and has no capability left (capabilities(7)). Without
- * one it stays user 0 and keeps CAP_DAC_OVERRIDE alone: sockets and keys may belong to another
- * user, as a private MariaDB's do;
- *
- * - system calls: only those that a server of sockets and threads makes (seccomp(2)). Any other
- * fails with ENOSYS: no program is started, no process traced, no file system mounted, no module
- * loaded, no socket but of the Internet and of Unix made.
+ * - Core dumps: none (RLIMIT_CORE). They would hold tokens and texts.
+ * - Privileges: none can be gained again (prctl(2), PR_SET_NO_NEW_PRIVS).
+ * - Root: becomes the user of the settings, and has no capability left (capabilities(7)). Without
+ *   one it stays user 0 and keeps CAP_DAC_OVERRIDE alone: sockets and keys may belong to another
+ *   user, as a private MariaDB's do.
+ * - System calls: only those that a server of sockets and threads makes (seccomp(2)). Any other
+ *   fails with ENOSYS: no program is started, no process traced, no file system mounted, no module
+ *   loaded, no socket made but of the Internet, of Unix and Netlink (name resolution).
  *
  * The gateway's master gives up the first two only: it binds ports and starts its own successor.
  * Nothing here can be undone, and threads that are made later inherit all of it.

@@ -211,7 +211,7 @@ static void find_by_user(struct db *db, const struct sheet *sheet)
                                            "q.user_id") " WHERE q.user_id IS NOT NULL",
                           values, count);
 
-    fail_all(sheet, err);
+    fail_all(sheet, err == ERR_NONE ? ERR_ROOM_NOT_FOUND : err);
     while (err == ERR_NONE && db_next(db))
         sheet->asked[db_col_u64(db, 0)]->err = read_membership(db, 1);
 }

@@ -221,9 +221,10 @@ static void find_user(struct request *request, struct db *db)
         err = store_user_find(db, given->sent, &as_sent);
         if (request->err == ERR_NO_ROW) {
             request->err = err;
-            given->user = as_sent;
+            if (err == ERR_NONE)
+                given->user = as_sent;
         }
-        mem_wipe(as_sent.password_hash, sizeof(as_sent.password_hash));
+        mem_wipe(&as_sent, sizeof(as_sent));
     }
     given->known = request->err == ERR_NONE;
     if (request->err == ERR_NONE || request->err == ERR_NO_ROW) /* the check takes its time, too */
