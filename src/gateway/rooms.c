@@ -110,6 +110,14 @@ static void end(struct subscription *sub, enum rooms_end why)
     sub->ops->ended(sub, why);
 }
 
+/* Whether the user is no member any more after this event. */
+static bool is_end_of(const struct subscription *sub, const struct frame *frame)
+{
+    return frame->seq > sub->head &&
+           (frame->event_kind == EVENT_ROOM_REMOVED ||
+            (frame->event_kind == EVENT_MEMBER_LEFT && frame->actor_id == sub->user_id));
+}
+
 /* Hands an event or a run over, or skips one that this subscriber does not want. */
 static void deliver(struct rooms *rooms, struct subscription *sub, struct frame *frame)
 {
@@ -118,12 +126,8 @@ static void deliver(struct rooms *rooms, struct subscription *sub, struct frame 
         rooms->count.deliveries += frame->events;
         sub->ops->deliver(sub, frame);
     }
-    if (frame->seq <= sub->head)
-        return;
-    if (frame->event_kind == EVENT_MEMBER_LEFT && frame->actor_id == sub->user_id)
-        end(sub, ROOMS_END_REMOVED);
-    else if (frame->event_kind == EVENT_ROOM_REMOVED)
-        end(sub, ROOMS_END_ROOM_GONE);
+    if (is_end_of(sub, frame))
+        end(sub, frame->event_kind == EVENT_ROOM_REMOVED ? ROOMS_END_ROOM_GONE : ROOMS_END_REMOVED);
 }
 
 static void on_page_served(void *context, struct list_node *waiter, const struct log_read *read)
@@ -250,7 +254,7 @@ static void deliver_note(struct rooms *rooms, struct room *room, struct frame *n
     for (uint32_t i = 0; i < room->member_count; i++) {
         struct subscription *sub = room->members[i];
 
-        if (!sub->started || sub->ended ||
+        if (!sub->started || sub->ended || sub->leaving ||
             (!sub->all_kinds && note->ephemeral_kind != EPHEMERAL_PRESENCE))
             continue;
         /* Losing one is harmless: it is the first thing that a slow reader does without. */
@@ -336,6 +340,17 @@ bool rooms_hear(const struct rooms *rooms, uint64_t room_id)
     return room != NULL && room->log.live;
 }
 
+/* Who is catching up gets to their end later, and what was written before it; but notes are of
+ * now. */
+static void note_leaving(struct room *room, const struct frame *frame)
+{
+    if (frame->event_kind != EVENT_MEMBER_LEFT && frame->event_kind != EVENT_ROOM_REMOVED)
+        return;
+    for (uint32_t i = 0; i < room->member_count; i++)
+        if (is_end_of(room->members[i], frame))
+            room->members[i]->leaving = true;
+}
+
 void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
 {
     struct room *room = map_find_u64(rooms->by_id, event->room_id);
@@ -356,6 +371,7 @@ void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
     list_remove(&room->ring_node);
     if (room->log.ring_count > 0)
         list_push_back(&rooms->rings, &room->ring_node);
+    note_leaving(room, frame);
     frame_unref(frame);
     mark_dirty(rooms, room);
 }
@@ -436,7 +452,7 @@ void rooms_subscribe(struct rooms *rooms, struct subscription *sub, uint64_t roo
     }
     sub->room = room;
     sub->index = room->member_count;
-    sub->started = sub->ended = sub->lagging = false;
+    sub->started = sub->ended = sub->lagging = sub->leaving = false;
     sub->empty_reads = 0;
     list_node_init(&sub->read_node);
     room->members[room->member_count++] = sub;

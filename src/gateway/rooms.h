@@ -59,6 +59,7 @@ struct subscription {
     bool started;
     bool ended;
     bool lagging; /* counted as a fallback */
+    bool leaving; /* its end was heard, but it is still catching up: no notes any more */
 };
 
 struct rooms_options {

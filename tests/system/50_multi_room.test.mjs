@@ -246,6 +246,32 @@ describe('many rooms on one socket', () => {
   });
 });
 
+describe('who has left while catching up', () => {
+  it('gets what was before, and no note of what is now', async () => {
+    // A page is one event, and none is remembered: reading the log takes its time.
+    await withStack({ workers: 1, env: { page_events: 1, ring_room_bytes: 0 } }, async (stack) => {
+      const api = new Api(stack.url);
+      const { owner, room, members: [member] } = await makeRoom(api, 1);
+      const count = 4_000;
+      await fill(stack, room, owner, count);
+      const typer = await MultiSocket.open(stack.url, owner.token);
+      await typer.subscribe(room.id);
+      const leaver = await MultiSocket.open(stack.url, member.token);
+      await leaver.subscribe(room.id, { since: 0 });
+      await poll('the log to come', () => leaver.eventsOf(room.id).length > 10);
+      await member.api.leave(room.id);
+      typer.send({ type: 'typing', room_id: room.id });
+      await typer.waitType('typing');
+      assert.equal(leaver.ofType('unsubscribed').length, 0, 'it has not got to its end yet');
+      const { code } = await leaver.waitType('unsubscribed', 60_000);
+      assert.equal(code, 4003);
+      assert.deepEqual(leaver.eventsOf(room.id).map((event) => event.id), numbers(1, 3 + count));
+      assert.deepEqual(leaver.ofType('typing'), []);
+      await Promise.all([typer.end(), leaver.end()]);
+    });
+  });
+});
+
 describe('a client_id', () => {
   it('names one message over every transport, worker and death', async () => {
     await withStack({ workers: 2 }, async (stack) => {
