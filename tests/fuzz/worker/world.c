@@ -15,16 +15,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PORTS 2
+#define PORTS        2
+#define UNREAD_TURNS 64 /* while something is there to be read: 4 KiB a turn at least */
 #define QUIET_TURNS                                                                                \
     3 /* one for evhttp, one for the guard's own, one that shows that all is done                  \
        */
@@ -186,9 +189,22 @@ static bool receive_all(void)
     return received;
 }
 
+/* Whether clients have sent what the worker has not read: it takes a piece a turn, or takes none of
+ * a socket that is held. (The kernel counts what is left in whole buffers, so not by how much.) */
+static bool has_unread(void)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        int bytes = 0;
+
+        if (clients[i] != NULL && ioctl(clients[i]->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0)
+            return true;
+    }
+    return false;
+}
+
 void world_settle(void)
 {
-    for (unsigned quiet = 0; quiet < QUIET_TURNS; quiet++) {
+    for (unsigned quiet = 0; quiet < (has_unread() ? UNREAD_TURNS : QUIET_TURNS); quiet++) {
         loop_no_wait(services->loop);
         loop_turn(services->loop, 0);
         while (played_step())
