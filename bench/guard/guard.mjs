@@ -1,9 +1,9 @@
 // How many instructions of ours do a delivery and a message cost, and is it more than it was?
 //
-//   node bench/guard/guard.mjs PROGRAM           compares with counts.json; status 1 if one rose
-//   node bench/guard/guard.mjs PROGRAM --write   makes today's counts the ones to compare with
+//   node bench/guard/guard.mjs FOLDER            compares with counts.json; status 1 if one rose
+//   node bench/guard/guard.mjs FOLDER --write    makes today's counts the ones to compare with
 //
-// callgrind counts what was executed, not time: the counts do not depend on what else the machine
+// FOLDER has the programs hot_paths and handshake. callgrind counts what was executed, not time: the counts do not depend on what else the machine
 // does, but they do on the compiler, so counts.json says which one it was.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,20 +16,24 @@ const SCENARIOS = {
   delivery_deflated: 'one delivery: 64 events of a turn to each of 1,000 members with permessage-deflate',
   message_up: "a member's message: WebSocket frame, JSON, checks, dedupe key, command",
   event_down: "an event: JSON for clients, bus message",
+  handshake: 'a WebSocket: from the request to the first frame of its room, over played pool, database and bus',
 };
 const RISE_MAX = 1.05;
 const FILE = new URL('counts.json', import.meta.url);
 
-const [program, mode] = process.argv.slice(2);
-if (!program) {
-  console.error('usage: guard.mjs PROGRAM [--write]');
+const PROGRAMS = { handshake: 'handshake' };
+
+const [folder, mode] = process.argv.slice(2);
+if (!folder) {
+  console.error('usage: guard.mjs FOLDER [--write]');
   process.exit(2);
 }
 
 function count(scenario) {
-  const folder = mkdtempSync(join(tmpdir(), 'banter-guard-'));
+  const results = mkdtempSync(join(tmpdir(), 'banter-guard-'));
+  const program = join(folder, PROGRAMS[scenario] ?? 'hot_paths');
   try {
-    const out = join(folder, 'out');
+    const out = join(results, 'out');
     const printed = execFileSync(
       'valgrind',
       ['--tool=callgrind', '--toggle-collect=measured', `--callgrind-out-file=${out}`, program, scenario],
@@ -39,7 +43,7 @@ function count(scenario) {
     const instructions = Number(/^(?:summary|totals): (\d+)/m.exec(readFileSync(out, 'utf8'))[1]);
     return instructions / units;
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(results, { recursive: true });
   }
 }
 

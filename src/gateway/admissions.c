@@ -210,6 +210,9 @@ bool admissions_submit(struct admissions *admissions, struct admission *admissio
     admission->ask.err = ERR_OVERLOADED; /* until somebody has asked */
     list_push_back(&admissions->waiting, &admission->node);
     admissions->waiting_count++;
+    /* What comes meanwhile goes together: a second batch beside one under way is a full one. */
+    if (admissions->batches > 0 && admissions->waiting_count < STORE_ADMISSIONS_MAX)
+        return true;
     if (go(admissions))
         return true;
     list_remove(&admission->node);

@@ -1,11 +1,11 @@
 /*
  * admissions.h: who may come in, asked of the database for many at once.
  *
- * A first question goes to the pool at once. What comes while ADMISSIONS_BATCHES are under way
- * waits for one of them to return and goes together (store_admission.h): so a lone handshake or
- * request waits for nobody, and thousands that come at once make batches larger, not a queue in
- * front of everybody else's queries. Nothing is remembered between two questions: each is answered
- * by the database as it is then.
+ * A first question goes to the pool at once. What comes while it is under way waits for it to
+ * return and goes together (store_admission.h), or beside it once a batch is full: so a lone
+ * handshake or request waits for nobody, and thousands that come at once make batches larger, not a
+ * queue in front of everybody else's queries. Nothing is remembered between two questions: each is
+ * answered by the database as it is then.
  */
 #ifndef BANTER_GATEWAY_ADMISSIONS_H
 #define BANTER_GATEWAY_ADMISSIONS_H

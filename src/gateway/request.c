@@ -309,7 +309,9 @@ void request_reply_error(struct request *request, enum err reason)
     strbuf_reset(&request->out);
     strbuf_add_str(&request->out, "{\"success\":false,\"message\":");
     add_string(&request->out, request->message != NULL ? request->message : err_sentence(err));
-    strbuf_printf(&request->out, ",\"code\":\"%s\",\"data\":", err_code(err));
+    strbuf_add_str(&request->out, ",\"code\":\"");
+    strbuf_add_str(&request->out, err_code(err));
+    strbuf_add_str(&request->out, "\",\"data\":");
     if (request->field != NULL)
         strbuf_printf(&request->out, "{\"field\":\"%s\"}}", request->field);
     else
