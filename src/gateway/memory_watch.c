@@ -7,7 +7,9 @@
 #include "common/metrics.h"
 #include "common/process_stats.h"
 #include "common/settings.h"
+#include "gateway/burst.h"
 #include "gateway/chat_client.h"
+#include "gateway/http_server.h"
 #include "gateway/limiter.h"
 #include "gateway/services.h"
 
@@ -15,6 +17,8 @@
 
 struct memory_watch {
     struct services *services;
+    const struct http_server *http;
+    struct burst burst;
     struct loop_timer *timer;
     uint64_t max_bytes;
     bool full;
@@ -49,6 +53,8 @@ static void on_timer(void *context)
     uint64_t bytes = process_stats_own_bytes();
 
     metrics_set(METRIC_WORKER_MEMORY, bytes);
+    if (burst_is_over(&watch->burst, http_server_connections(watch->http)))
+        mem_give_back();
     if (watch->max_bytes == 0 || bytes == 0)
         return;
     if (bytes > watch->max_bytes)
@@ -61,11 +67,13 @@ static void on_timer(void *context)
     }
 }
 
-struct memory_watch *memory_watch_create(struct services *services, uint64_t max_bytes)
+struct memory_watch *memory_watch_create(struct services *services, const struct http_server *http,
+                                         uint64_t max_bytes)
 {
     struct memory_watch *watch = mem_alloc(sizeof(*watch));
 
     watch->services = services;
+    watch->http = http;
     watch->max_bytes = max_bytes;
     watch->timer = loop_timer_create(services->loop, on_timer, watch);
     loop_timer_start_periodic(watch->timer, LOOK_MS);

@@ -8,17 +8,22 @@
  * and opens no sockets (503), its rings of recent events are dropped, sockets that
  * do not read what is queued for them are closed with 1013 and resume elsewhere, and memory that is
  * free goes back to the kernel. What is open and reads is served on. It ends at 15/16 of the bound.
+ *
+ * Memory that is free also goes back after a crowd of connections (burst.h): what their requests
+ * needed is several times what their sockets do.
  */
 #ifndef BANTER_GATEWAY_MEMORY_WATCH_H
 #define BANTER_GATEWAY_MEMORY_WATCH_H
 
 #include "common/base.h"
 
+struct http_server;
 struct memory_watch;
 struct services;
 
-/* max_bytes 0: memory is only told in the metrics. services stays the caller's. */
-struct memory_watch *memory_watch_create(struct services *services, uint64_t max_bytes);
+/* max_bytes 0: there is no bound. services and http stay the caller's. */
+struct memory_watch *memory_watch_create(struct services *services, const struct http_server *http,
+                                         uint64_t max_bytes);
 /* Sets *watch to NULL. */
 void memory_watch_destroy(struct memory_watch **watch);
 

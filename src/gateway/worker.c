@@ -281,7 +281,8 @@ struct worker *worker_create(const struct inherit *inherit)
     worker->on_term = loop_signal_create(services->loop, SIGTERM, on_stop_signal, worker);
     worker->on_int = loop_signal_create(services->loop, SIGINT, on_stop_signal, worker);
     worker->drain = drain_create(services, worker->http, worker->presence);
-    worker->memory = memory_watch_create(services, services->settings->worker_memory_bytes);
+    worker->memory =
+        memory_watch_create(services, worker->http, services->settings->worker_memory_bytes);
     worker->probe_timer = loop_timer_create(services->loop, on_probe_timer, worker);
     loop_timer_start_periodic(worker->probe_timer, PROBE_MS);
     on_probe_timer(worker);
