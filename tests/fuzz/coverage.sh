@@ -39,8 +39,11 @@ for source in tests/fuzz/fuzz_*.c; do
   for folder in tests/fuzz/corpus build/fuzz/corpus "$@"; do
     [ ! -d "$folder/$name" ] || find "$folder/$name" -type f -exec cp -t "$inputs" {} +
   done
-  LLVM_PROFILE_FILE=$raw "$tree/tests/fuzz/fuzz_$name" -runs=0 -timeout=60 "$inputs" \
-    >"$profiles/$name.log" 2>&1 || echo "| $name | failed: $profiles/$name.log | | |"
+  LLVM_PROFILE_FILE=$raw "$tree/tests/fuzz/fuzz_$name" -runs=0 -timeout=60 \
+    -artifact_prefix="$profiles/$name-" "$inputs" >"$profiles/$name.log" 2>&1 || {
+    echo "| $name | failed: $profiles/$name.log | | |"
+    continue
+  }
   "$profdata" merge -o "$profiles/$name.data" "$raw"
   "$cov" report "$tree/tests/fuzz/fuzz_$name" -instr-profile="$profiles/$name.data" \
     >"$profiles/$name.txt" 2>&1
