@@ -7,7 +7,7 @@ import { it } from 'node:test';
 import { BIN_DIR } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
 import { Program } from './lib/process.mjs';
-import { startStack } from './lib/stack.mjs';
+import { SANITIZERS, startStack } from './lib/stack.mjs';
 import { delay, poll } from './lib/wait.mjs';
 import { SETTINGS, World, people, readMetrics, settleSends, startTicking, whoIsBehind } from '../kill/stage.mjs';
 import { judge, table } from '../kill/verdict.mjs';
@@ -39,7 +39,7 @@ async function startProcesses(world, harm) {
       name: 'bus_chaos',
       file: path.join(BIN_DIR, '../tests/tools/bus_chaos'),
       args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, ...SANITIZERS },
       log: path.join(stack.logDir, 'bus_chaos.log'),
     });
     stack.programs.push(bus);

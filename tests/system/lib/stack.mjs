@@ -22,7 +22,8 @@ import { poll } from './wait.mjs';
 const REPORT =
   /ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL|check failed|^==\d+== (?!Warning: set address range)/m;
 
-const SANITIZERS = {
+// For whatever is started without the environment of a stack, too.
+export const SANITIZERS = {
   ASAN_OPTIONS: 'exitcode=99:detect_leaks=1:abort_on_error=0:strict_string_checks=1',
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:exitcode=99',
   TSAN_OPTIONS: `exitcode=99:suppressions=${ROOT}/tests/tsan.supp`,
