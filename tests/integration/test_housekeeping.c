@@ -5,8 +5,7 @@
 #include "broker/housekeeping.h"
 
 #include "common/clock.h"
-#include "common/schema.h"
-#include "database.h"
+#include "schema_database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,13 +62,10 @@ static void fill(void)
 
 static int set_up(void **state)
 {
-    char error[512] = "";
-
     (void)state;
     db_library_init();
-    database_make(DATABASE);
     url = database_url_of(DATABASE);
-    assert_int_equal(schema_migrate(url, error, sizeof(error)), ERR_NONE);
+    schema_database_make(DATABASE, url);
     db = database_connect(url);
     fill();
     return 0;

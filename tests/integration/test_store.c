@@ -2,11 +2,10 @@
 
 /* Every question that the program asks of its tables, against a real server. */
 #include "common/clock.h"
-#include "common/schema.h"
 #include "common/store_log.h"
 #include "common/store_rooms.h"
 #include "common/store_users.h"
-#include "database.h"
+#include "schema_database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,11 +32,7 @@ static void assert_span(struct span span, const char *text)
 
 static int make_schema(void **state ATTR_UNUSED)
 {
-    char error[512] = "";
-
-    database_make(DATABASE);
-    if (schema_migrate(url, error, sizeof(error)) != ERR_NONE)
-        fail_msg("%s", error);
+    schema_database_make(DATABASE, url);
     return 0;
 }
 
@@ -54,14 +49,6 @@ static int setup(void **state)
     database_script(db, "TRUNCATE users; TRUNCATE sessions; TRUNCATE rooms; "
                         "TRUNCATE room_members; TRUNCATE events");
     *state = db;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct db *db = *state;
-
-    db_destroy(&db);
     return 0;
 }
 
@@ -522,7 +509,7 @@ static void test_the_logs_two_keys(void **state)
     assert_true(db_duplicate_key(db, "dedupe"));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, schema_database_disconnect)
 
 int main(void)
 {

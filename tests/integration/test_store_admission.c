@@ -2,10 +2,9 @@
 
 /* Who may hear a room, and from where on: one statement, whatever the log's length; and whose login
  * makes a session. */
-#include "common/schema.h"
 #include "common/store_admin.h"
 #include "common/store_admission.h"
-#include "database.h"
+#include "schema_database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,12 +26,9 @@ static const uint8_t berts[DIGEST_SHA256_SIZE] = {2};
 
 static int make_schema(void **state)
 {
-    char error[512] = "";
     struct db *db;
 
-    database_make(DATABASE);
-    if (schema_migrate(url, error, sizeof(error)) != ERR_NONE)
-        fail_msg("%s", error);
+    schema_database_make(DATABASE, url);
     db = database_connect(url);
     database_script(
         db, "SET max_recursive_iterations = 10000;"

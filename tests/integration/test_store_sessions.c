@@ -2,9 +2,8 @@
 
 /* Logins in the table: their life, and how many an account has. */
 #include "common/clock.h"
-#include "common/schema.h"
 #include "common/store_users.h"
-#include "database.h"
+#include "schema_database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,11 +17,7 @@ static char *url;
 
 static int make_schema(void **state ATTR_UNUSED)
 {
-    char error[512] = "";
-
-    database_make(DATABASE);
-    if (schema_migrate(url, error, sizeof(error)) != ERR_NONE)
-        fail_msg("%s", error);
+    schema_database_make(DATABASE, url);
     return 0;
 }
 
@@ -38,14 +33,6 @@ static int setup(void **state)
 
     database_script(db, "TRUNCATE users; TRUNCATE sessions");
     *state = db;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct db *db = *state;
-
-    db_destroy(&db);
     return 0;
 }
 
@@ -153,7 +140,7 @@ static void test_expired_sessions(void **state)
     assert_int_equal(store_session_find(db, token, &session), ERR_NONE);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, schema_database_disconnect)
 
 int main(void)
 {

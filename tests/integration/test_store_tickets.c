@@ -3,8 +3,7 @@
 /* A ticket is taken once, by whoever comes first, and not after its time. */
 #include "common/store_tickets.h"
 
-#include "common/schema.h"
-#include "database.h"
+#include "schema_database.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -22,11 +21,8 @@ static const uint8_t session[DIGEST_SHA256_SIZE] = {7, 8, 9};
 
 static int set_up(void **state)
 {
-    char error[512] = "";
-
-    database_make(DATABASE);
     url = database_url_of(DATABASE);
-    assert_int_equal(schema_migrate(url, error, sizeof(error)), ERR_NONE);
+    schema_database_make(DATABASE, url);
     *state = database_connect(url);
     return 0;
 }
