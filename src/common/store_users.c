@@ -198,30 +198,73 @@ enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA
     return err == ERR_NONE && db_affected(db) == 0 ? ERR_NO_ROW : err;
 }
 
-enum err store_session_trim(struct db *db, uint64_t user_id, uint64_t max,
-                            const uint8_t kept_hash[DIGEST_SHA256_SIZE], struct strbuf *ended)
+/* A user's sessions beyond max, the oldest last. The kept one counts while it is there: another
+ * login may have ended it. */
+struct surplus {
+    uint8_t hashes[TRIM_ROWS][DIGEST_SHA256_SIZE];
+    size_t count;
+};
+
+static enum err find_surplus(struct db *db, uint64_t user_id, uint64_t max,
+                             const uint8_t kept_hash[DIGEST_SHA256_SIZE],
+                             struct surplus *surplus_out)
 {
-    uint8_t oldest[TRIM_ROWS][DIGEST_SHA256_SIZE];
-    size_t count = 0;
     enum err err =
         DB_RUN(db,
-               "SELECT token_hash FROM sessions WHERE user_id = ? AND token_hash <> ? "
-               "ORDER BY created_at_us DESC, token_hash LIMIT ? OFFSET ?",
-               db_u64(user_id), from_token(kept_hash), db_u64(TRIM_ROWS), db_u64(max - 1));
+               "SELECT token_hash FROM sessions WHERE user_id = ? "
+               "ORDER BY token_hash = ? DESC, created_at_us DESC, token_hash LIMIT ? OFFSET ?",
+               db_u64(user_id), from_token(kept_hash), db_u64(TRIM_ROWS), db_u64(max));
 
+    surplus_out->count = 0;
     while (err == ERR_NONE && db_next(db)) {
         struct span hash = db_col_bytes(db, 0);
 
-        CHECK(hash.len == sizeof(oldest[0]) && count < ARRAY_LEN(oldest));
-        memcpy(oldest[count++], hash.data, hash.len);
+        CHECK(hash.len == DIGEST_SHA256_SIZE && surplus_out->count < TRIM_ROWS);
+        memcpy(surplus_out->hashes[surplus_out->count++], hash.data, hash.len);
     }
-    /* One by one, by the primary key: two logins at once end the same, and never wait for each
-     * other's. */
-    for (size_t i = 0; i < count && err == ERR_NONE; i++) {
-        err = store_session_delete(db, oldest[i]);
-        if (err == ERR_NONE)
-            strbuf_add(ended, oldest[i], sizeof(oldest[i]));
+    return err;
+}
+
+static enum err try_trim(struct db *db, uint64_t user_id, uint64_t max,
+                         const uint8_t kept_hash[DIGEST_SHA256_SIZE], struct surplus *surplus_out)
+{
+    enum err err = db_begin(db);
+
+    surplus_out->count = 0;
+    /* One login at a time: two that look before either has deleted would each end the one that
+     * the other keeps. What this one finds then is what the last one has left: each statement sees
+     * what is committed when it begins. */
+    if (err == ERR_NONE)
+        err = DB_RUN(db, "SELECT id FROM users WHERE id = ? FOR UPDATE", db_u64(user_id));
+    if (err == ERR_NONE)
+        err = find_surplus(db, user_id, max, kept_hash, surplus_out);
+    for (size_t i = 0; i < surplus_out->count && err == ERR_NONE; i++)
+        err = DB_RUN(db, "DELETE FROM sessions WHERE token_hash = ?",
+                     from_token(surplus_out->hashes[i]));
+    if (err == ERR_NONE)
+        err = db_commit(db);
+    if (err != ERR_NONE)
+        db_rollback(db);
+    return err;
+}
+
+enum err store_session_trim(struct db *db, uint64_t user_id, uint64_t max,
+                            const uint8_t kept_hash[DIGEST_SHA256_SIZE], struct strbuf *ended)
+{
+    struct surplus surplus;
+    enum err err = find_surplus(db, user_id, max, kept_hash, &surplus);
+
+    /* Nearly always there is none, and nobody waits. */
+    if (err != ERR_NONE || surplus.count == 0)
+        return err;
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        err = try_trim(db, user_id, max, kept_hash, &surplus);
+        if (err != ERR_DB_RETRY)
+            break;
     }
+    /* Uncertain: telling of a session that is still there closes its sockets, which come back. */
+    if (err == ERR_NONE || err == ERR_DB_UNCERTAIN)
+        strbuf_add(ended, surplus.hashes, surplus.count * DIGEST_SHA256_SIZE);
     return err;
 }
 

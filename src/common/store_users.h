@@ -50,9 +50,10 @@ enum err store_session_create(struct db *db, const uint8_t token_hash[DIGEST_SHA
                               uint64_t user_id, const char *password_hash,
                               uint64_t ttl_s) ATTR_MUSTCHECK;
 /* Ends the user's oldest sessions beyond max, which is not 0 and counts the one that stays in any
- * case; a hundred of them at most. Appends the hashes of their tokens to ended, DIGEST_SHA256_SIZE
- * bytes each; the caller then has the workers told (COMMAND_REVOKE). After an error those that are
- * in there have ended, and others may be left for the next time. */
+ * case, unless it has ended already; a hundred of them at most, in one transaction. Never fewer
+ * than max are left, however many logins do this at once. Appends the hashes of the tokens of those
+ * that ended to ended, DIGEST_SHA256_SIZE bytes each; the caller then has the workers told
+ * (COMMAND_REVOKE). After an error the next login ends what is left. */
 enum err store_session_trim(struct db *db, uint64_t user_id, uint64_t max,
                             const uint8_t kept_hash[DIGEST_SHA256_SIZE],
                             struct strbuf *ended) ATTR_MUSTCHECK;

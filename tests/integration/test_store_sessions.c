@@ -5,6 +5,7 @@
 #include "common/store_users.h"
 #include "schema_database.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -123,6 +124,83 @@ static void test_the_oldest_sessions(void **state)
     strbuf_fini(&ended);
 }
 
+static void test_a_kept_session_that_has_ended(void **state)
+{
+    struct db *db = *state;
+    uint64_t id = add_user(db, "Anna");
+    struct strbuf ended = STRBUF_EMPTY;
+
+    /* Another login's trim was faster: what it left is as many as may be. */
+    add_sessions(db, id, 3);
+    assert_int_equal(store_session_trim(db, id, 3, *hash_of_session(4), &ended), ERR_NONE);
+    assert_int_equal(ended.len, 0);
+    assert_int_equal(database_number(db, "SELECT COUNT(*) FROM sessions"), 3);
+    strbuf_fini(&ended);
+}
+
+enum { LOGINS = 8, LEFT = 3, ROUNDS = 25 };
+
+struct login {
+    pthread_barrier_t *begin;
+    struct db *db;
+    uint64_t user_id;
+    unsigned number;
+    size_t ended;
+};
+
+static void *trim(void *argument)
+{
+    struct login *login = argument;
+    uint8_t kept[DIGEST_SHA256_SIZE] = {0};
+    struct strbuf ended = STRBUF_EMPTY;
+
+    kept[sizeof(kept) - 1] = (uint8_t)login->number;
+    pthread_barrier_wait(login->begin);
+    assert_int_equal(store_session_trim(login->db, login->user_id, LEFT, kept, &ended), ERR_NONE);
+    login->ended = ended.len / DIGEST_SHA256_SIZE;
+    strbuf_fini(&ended);
+    return NULL;
+}
+
+/* All sessions are there, and the login of each ends what is too much. Returns how many they say
+ * that they have ended. */
+static size_t trim_at_once(struct login *logins)
+{
+    pthread_barrier_t begin;
+    pthread_t threads[LOGINS];
+    size_t ended = 0;
+
+    assert_int_equal(pthread_barrier_init(&begin, NULL, LOGINS), 0);
+    for (size_t i = 0; i < LOGINS; i++) {
+        logins[i].begin = &begin;
+        assert_int_equal(pthread_create(&threads[i], NULL, trim, &logins[i]), 0);
+    }
+    for (size_t i = 0; i < LOGINS; i++) {
+        pthread_join(threads[i], NULL);
+        ended += logins[i].ended;
+    }
+    pthread_barrier_destroy(&begin);
+    return ended;
+}
+
+static void test_logins_at_once(void **state)
+{
+    struct db *db = *state;
+    uint64_t id = add_user(db, "Anna");
+    struct login logins[LOGINS];
+
+    for (unsigned i = 0; i < LOGINS; i++)
+        logins[i] = (struct login){.db = database_connect(url), .user_id = id, .number = i + 1};
+    for (int round = 0; round < ROUNDS; round++) {
+        database_script(db, "TRUNCATE sessions");
+        add_sessions(db, id, LOGINS);
+        assert_int_equal(trim_at_once(logins), LOGINS - LEFT);
+        assert_int_equal(database_number(db, "SELECT COUNT(*) FROM sessions"), LEFT);
+    }
+    for (size_t i = 0; i < LOGINS; i++)
+        db_destroy(&logins[i].db);
+}
+
 static void test_expired_sessions(void **state)
 {
     struct db *db = *state;
@@ -147,6 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_sessions),
         CASE(test_the_oldest_sessions),
+        CASE(test_a_kept_session_that_has_ended),
+        CASE(test_logins_at_once),
         CASE(test_expired_sessions),
     };
     int failed;
