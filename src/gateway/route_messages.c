@@ -117,32 +117,66 @@ enum err history_query(struct request *request, struct db *db)
 
 /* ---- sending ---- */
 
+struct post {
+    struct outgoing out;
+    uint64_t repeated_seq; /* of the message that is stored under this client_id */
+};
+
 enum err post_message_prepare(struct request *request)
 {
-    struct outgoing *out = mem_alloc(sizeof(*out));
+    struct post *post = mem_alloc(sizeof(*post));
     const char *key = request_header(request, "Idempotency-Key");
     enum err err;
 
-    request->state = out;
-    err = sending_read(request->body, out);
+    request->state = post;
+    err = sending_read(request->body, &post->out);
     if (err != ERR_NONE) {
-        request->field = out->field;
-        request->message = out->problem;
+        request->field = post->out.field;
+        request->message = post->out.problem;
         return err;
     }
-    if (key == NULL || out->client_id.data != NULL)
+    if (key == NULL || post->out.client_id.data != NULL)
         return ERR_NONE;
-    out->client_id = (struct span){(const uint8_t *)key, strlen(key)};
-    if (!sending_client_id_valid(out->client_id))
+    post->out.client_id = (struct span){(const uint8_t *)key, strlen(key)};
+    if (!sending_client_id_valid(post->out.client_id))
         return request_invalid(request, "Idempotency-Key",
                                "Idempotency-Key must have 1 to 64 characters.");
     return ERR_NONE;
 }
 
-static void on_sent(void *context, const struct bus_answer *answer)
+static void on_stored(void *context, const struct log_event *event)
 {
     struct request *request = context;
-    const struct outgoing *out = request->state;
+    struct post *post = request->state;
+
+    if (event->seq == post->repeated_seq)
+        write_message(&request->out, event);
+}
+
+/* A repeat may have brought another text: the one that counts is in the log. */
+static void read_stored(struct request *request, struct db *db)
+{
+    struct post *post = request->state;
+    const struct store_page page = {.forward = true, .after = post->repeated_seq - 1, .limit = 1};
+
+    request->err = store_log_messages(db, request->room_id, &page, on_stored, request);
+}
+
+static void answer_repeat(struct request *request)
+{
+    if (request->err == ERR_NONE && request->out.len == 0)
+        request->err = ERR_OUTCOME_UNKNOWN; /* the room is being removed, or this copy is behind */
+    if (request->err != ERR_NONE) {
+        request_reply_error(request, request->err);
+        return;
+    }
+    strbuf_add_str(&request->out, ",\"duplicate\":true}");
+    request_reply(request);
+}
+
+static void answer_first(struct request *request, const struct bus_answer *answer)
+{
+    const struct post *post = request->state;
     const char *name = request->session.username;
     const struct log_event event = {
         .room_id = request->room_id,
@@ -151,22 +185,32 @@ static void on_sent(void *context, const struct bus_answer *answer)
         .actor_id = request->session.user_id,
         .created_at_us = answer->created_at_us,
         .actor_name = {(const uint8_t *)name, strlen(name)},
-        .text = out->text,
+        .text = post->out.text,
     };
+
+    write_message(&request->out, &event);
+    strbuf_add_str(&request->out, ",\"duplicate\":false}");
+    request_reply(request);
+}
+
+static void on_sent(void *context, const struct bus_answer *answer)
+{
+    struct request *request = context;
+    struct post *post = request->state;
 
     if (answer->err != ERR_NONE) {
         request_reply_error(request, answer->err);
-        return;
+    } else if (answer->duplicate) {
+        post->repeated_seq = answer->seq;
+        request_run(request, request->services->db, read_stored, answer_repeat);
+    } else {
+        answer_first(request, answer);
     }
-    write_message(&request->out, &event);
-    strbuf_add_str(&request->out,
-                   answer->duplicate ? ",\"duplicate\":true}" : ",\"duplicate\":false}");
-    request_reply(request);
 }
 
 void post_message_finish(struct request *request)
 {
-    const struct outgoing *out = request->state;
+    const struct post *post = request->state;
 
     if (bus_link_full(request->services->link)) {
         metrics_add_by(METRIC_SHED, METRICS_SHED_COMMANDS, 1);
@@ -174,7 +218,7 @@ void post_message_finish(struct request *request)
         return;
     }
     sending_publish(request->services->link, request->room_id, request->session.user_id,
-                    request->session.username, out, on_sent, request);
+                    request->session.username, &post->out, on_sent, request);
 }
 
 /* ---- the audit ---- */

@@ -176,6 +176,34 @@ for (const workers of WORKER_COUNTS) {
       assert.equal((await send(user, elsewhere, { text: 'there', client_id })).json.duplicate, false);
     });
 
+    it('answers a repeat with another text with what is stored', async () => {
+      const { owner: user, room: fresh } = await makeRoom(api, 0);
+      const client_id = uniqueName('c');
+      const { duplicate, ...first } = (await send(user, fresh, { text: 'the first', client_id })).json;
+      assert.equal(duplicate, false);
+      for (let i = 0; i < 2 * workers; i += 1) {
+        const again = await send(user, fresh, { text: `another ${i}`, client_id });
+        assert.equal(again.status, 200, again.text);
+        assert.deepEqual(again.json, { ...first, duplicate: true });
+      }
+      assert.deepEqual((await user.api.get(path(fresh))).json, [first]);
+    });
+
+    it('answers many texts at once with the one that is stored', async () => {
+      const { owner: user, room: fresh } = await makeRoom(api, 0);
+      const client_id = uniqueName('c');
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => send(user, fresh, { text: `text ${i}`, client_id })),
+      );
+      const [stored, ...more] = (await user.api.get(path(fresh))).json;
+      assert.deepEqual(more, []);
+      for (const answer of answers) {
+        const { duplicate, ...message } = answer.json;
+        assert.deepEqual(message, stored);
+      }
+      assert.equal(answers.filter((answer) => !answer.json.duplicate).length, 1);
+    });
+
     it('stores one of many at once', async () => {
       const { owner: user, room: fresh } = await makeRoom(api, 0);
       const client_id = '\u{1F511}'.repeat(64);

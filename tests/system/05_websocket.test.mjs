@@ -136,6 +136,23 @@ for (const workers of [1, 4]) {
       assert.equal((await owner.api.history(room.id)).length, 1);
     });
 
+    it('keeps the first text of a client_id, whatever a repeat says', async () => {
+      const { owner, room } = await makeRoom(api, 0);
+      const sockets = await onEachWorker(room, owner);
+      const clientId = uniqueName('c');
+      const first = await sockets[0].say('the first', clientId);
+      for (const socket of sockets) {
+        assert.deepEqual(await socket.say('another', clientId), { ...first, duplicate: true });
+      }
+      const rest = await owner.api.post(`/api/chat/rooms/${room.id}/messages`, { text: 'a third', client_id: clientId });
+      assert.deepEqual([rest.json.id, rest.json.text], [first.id, 'the first']);
+      for (const socket of sockets) {
+        await socket.settle();
+        assert.deepEqual(socket.messages.map(({ id, text }) => [id, text]), [[first.id, 'the first']]);
+        await socket.end();
+      }
+    });
+
     it('keeps the order of what one socket sends', async () => {
       const { owner, room, members: [member] } = await makeRoom(api, 1);
       const [sender, receiver] = [await open(room, owner), await open(room, member)];
