@@ -142,6 +142,8 @@ struct frame *frame_deflate(struct frame *frame, struct ws_deflate *deflate)
         frame->deflated = deflate_one(frame, deflate);
     else
         frame->deflated = frame;
+    if (frame->deflated != frame)
+        byte_count_add(frame->counted, frame->deflated->len);
     return frame->deflated;
 }
 
@@ -164,6 +166,7 @@ struct frame *frame_stream(struct frame *frame)
     strbuf_add_str(&text, "\n\n");
     frame->stream = frame_create_raw(text.data, text.len);
     frame->stream->seq = frame->seq;
+    byte_count_add(frame->counted, frame->stream->len);
     strbuf_fini(&text);
     return frame->stream;
 }

@@ -49,6 +49,15 @@ void out_queue_replace(struct out_queue *queue, uint32_t index, struct frame *fr
     *slot = frame_ref(frame);
 }
 
+uint32_t out_queue_messages(struct out_queue *queue)
+{
+    uint32_t messages = 0;
+
+    for (uint32_t i = 0; i < queue->count; i++)
+        messages += frame_messages(*out_queue_slot(queue, i));
+    return messages;
+}
+
 size_t out_queue_pieces(struct out_queue *queue, struct iovec *pieces, size_t max)
 {
     uint32_t skip = queue->sent;

@@ -35,6 +35,8 @@ void out_queue_clear(struct out_queue *queue);
 void out_queue_replace(struct out_queue *queue, uint32_t index, struct frame *frame);
 /* What is to be sent next, in at most max pieces; how many there are. Borrowed. */
 size_t out_queue_pieces(struct out_queue *queue, struct iovec *pieces, size_t max);
+/* How many messages wait in it; who counts them calls it at the end only: it looks at each. */
+uint32_t out_queue_messages(struct out_queue *queue);
 /* Twice the room; for out_queue_push(). */
 void out_queue_grow(struct out_queue *queue);
 /* Frees what an empty queue does not need; for out_queue_sent(). */

@@ -7,9 +7,10 @@
 
 #define RING_SIZE_MIN 8
 
-void room_log_init(struct room_log *log)
+void room_log_init(struct room_log *log, struct byte_count *all)
 {
     memset(log, 0, sizeof(*log));
+    log->ring_bytes.whole = all;
 }
 
 void room_log_fini(struct room_log *log)
@@ -17,12 +18,27 @@ void room_log_fini(struct room_log *log)
     room_log_turn_end(log);
     room_log_trim(log, 0);
     mem_free(log->ring);
-    room_log_init(log);
+    room_log_init(log, log->ring_bytes.whole);
 }
 
 static struct frame **slot(const struct room_log *log, uint32_t index)
 {
     return &log->ring[(log->ring_first + index) & (log->ring_size - 1)];
+}
+
+/* The frame is in the ring from now on. Takes a reference. */
+static void keep(struct room_log *log, struct frame **place, struct frame *frame)
+{
+    *place = frame_ref(frame);
+    frame->counted = &log->ring_bytes;
+    byte_count_add(frame->counted, frame_bytes(frame));
+}
+
+static void let_go(struct frame *frame)
+{
+    byte_count_take(frame->counted, frame_bytes(frame));
+    frame->counted = NULL;
+    frame_unref(frame);
 }
 
 /* Makes room for one more. */
@@ -97,9 +113,8 @@ enum room_log_result room_log_on_event(struct room_log *log, struct frame *frame
         log->turn_first = frame->seq;
     }
     grow(log);
-    *slot(log, log->ring_count) = frame_ref(frame);
+    keep(log, slot(log, log->ring_count), frame);
     log->ring_count++;
-    log->ring_bytes += frame->len;
     log->head = frame->seq;
     return result;
 }
@@ -150,19 +165,15 @@ void room_log_prepend(struct room_log *log, struct frame *frame)
     grow(log);
     log->ring_first = (log->ring_first - 1) & (log->ring_size - 1);
     log->ring_count++;
-    log->ring_bytes += frame->len;
-    *slot(log, 0) = frame_ref(frame);
+    keep(log, slot(log, 0), frame);
 }
 
 void room_log_trim(struct room_log *log, size_t max_bytes)
 {
-    while (log->ring_count > 0 && log->ring_bytes > max_bytes) {
-        struct frame *oldest = *slot(log, 0);
-
-        log->ring_bytes -= oldest->len;
+    while (log->ring_count > 0 && log->ring_bytes.bytes > max_bytes) {
+        let_go(*slot(log, 0));
         log->ring_first = (log->ring_first + 1) & (log->ring_size - 1);
         log->ring_count--;
-        frame_unref(oldest);
     }
     if (log->ring_count == 0) {
         mem_free(log->ring);

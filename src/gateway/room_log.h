@@ -20,7 +20,7 @@ struct room_log {
     uint32_t ring_size;  /* a power of two, or 0 */
     uint32_t ring_first; /* index of the oldest */
     uint32_t ring_count;
-    size_t ring_bytes;   /* of the frames */
+    struct byte_count ring_bytes; /* of the frames, with the forms that they get meanwhile */
     uint64_t turn_first; /* the first of the events that were heard in this turn; 0 for none */
     struct frame *run;   /* those events in one piece, once somebody has asked for them */
 };
@@ -36,7 +36,9 @@ enum room_log_result {
     ROOM_LOG_RESET, /* another epoch: the log is another one than before */
 };
 
-void room_log_init(struct room_log *log);
+/* all: where the rings' bytes are counted together, or NULL. The log stays where it is: its frames
+ * know its count. */
+void room_log_init(struct room_log *log, struct byte_count *all);
 void room_log_fini(struct room_log *log);
 
 /* The broker says where the head is. */

@@ -45,7 +45,7 @@ struct rooms {
     struct loop_timer *ask_timer;
     struct notes_pace *pace;
     struct lingers *lingers;
-    size_t ring_bytes;
+    struct byte_count ring_bytes;
     size_t lagging;
     struct delivery_count count;
 };
@@ -87,17 +87,15 @@ static void on_page(void *context, struct page_source *source, const struct log_
 {
     struct rooms *rooms = context;
     struct room *room = CONTAINER_OF(source, struct room, pages);
-    size_t before = room->log.ring_bytes;
 
     for (size_t i = read->count; i > 0; i--) {
         struct frame *frame = read->frames[i - 1];
 
-        if (room->log.ring_bytes + frame->len > rooms->options.ring_room_bytes)
+        if (room->log.ring_bytes.bytes + frame_bytes(frame) > rooms->options.ring_room_bytes)
             break;
         if (frame->seq + 1 == room_log_first(&room->log))
             room_log_prepend(&room->log, frame);
     }
-    rooms->ring_bytes += room->log.ring_bytes - before;
     if (room->log.ring_count > 0 && !list_node_linked(&room->ring_node))
         list_push_back(&rooms->rings, &room->ring_node);
 }
@@ -162,10 +160,8 @@ static const struct page_reads_ops page_ops = {on_page, on_page_served, on_page_
 static enum room_log_result take_head(struct rooms *rooms, struct room *room, uint64_t head,
                                       uint64_t epoch)
 {
-    size_t before = room->log.ring_bytes;
     enum room_log_result result = room_log_on_head(&room->log, head, epoch);
 
-    rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
     if (room->log.ring_count == 0)
         list_remove(&room->ring_node);
     if (result == ROOM_LOG_GAP)
@@ -279,12 +275,9 @@ static void on_notes_due(void *context, struct notes *notes)
     mark_dirty(context, CONTAINER_OF(notes, struct room, notes));
 }
 
-static void trim_ring(struct rooms *rooms, struct room *room, size_t max_bytes)
+static void trim_ring(struct room *room, size_t max_bytes)
 {
-    size_t before = room->log.ring_bytes;
-
     room_log_trim(&room->log, max_bytes);
-    rooms->ring_bytes -= before - room->log.ring_bytes;
     if (room->log.ring_count == 0)
         list_remove(&room->ring_node);
 }
@@ -311,7 +304,7 @@ static void flush(struct rooms *rooms, struct room *room)
         pump(rooms, room->members[i]);
     room_log_turn_end(&room->log);
     deliver_notes(rooms, room);
-    trim_ring(rooms, room, rooms->options.ring_room_bytes);
+    trim_ring(room, rooms->options.ring_room_bytes);
 }
 
 static void on_turn_end(void *context)
@@ -326,9 +319,9 @@ static void on_turn_end(void *context)
             flush(rooms, room);
     }
     delivery_count_flush(&rooms->count);
-    while (rooms->ring_bytes > rooms->options.ring_total_bytes)
-        trim_ring(rooms, LIST_ITEM(list_first(&rooms->rings), struct room, ring_node), 0);
-    metrics_set(METRIC_RING_BYTES, rooms->ring_bytes);
+    while (rooms->ring_bytes.bytes > rooms->options.ring_total_bytes)
+        trim_ring(LIST_ITEM(list_first(&rooms->rings), struct room, ring_node), 0);
+    metrics_set(METRIC_RING_BYTES, rooms->ring_bytes.bytes);
 }
 
 /* ---- from the bus ---- */
@@ -356,18 +349,15 @@ void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
     struct room *room = map_find_u64(rooms->by_id, event->room_id);
     enum room_log_result result;
     struct frame *frame;
-    size_t before;
 
     if (room == NULL)
         return;
     frame = frame_create_event(event);
-    before = room->log.ring_bytes;
     result = room_log_on_event(&room->log, frame);
     if (result == ROOM_LOG_GAP)
         metrics_add(METRIC_BUS_GAPS, 1);
     else if (result == ROOM_LOG_ADVANCED)
         delivery_count_received(&rooms->count, event->received_at_us);
-    rooms->ring_bytes = rooms->ring_bytes + room->log.ring_bytes - before;
     list_remove(&room->ring_node);
     if (room->log.ring_count > 0)
         list_push_back(&rooms->rings, &room->ring_node);
@@ -415,7 +405,7 @@ static struct room *ensure_room(struct rooms *rooms, uint64_t room_id)
         return room;
     room = mem_alloc(sizeof(*room));
     room->id = room_id;
-    room_log_init(&room->log);
+    room_log_init(&room->log, &rooms->ring_bytes);
     page_source_init(&room->pages, room_id);
     map_put_u64(rooms->by_id, room_id, room);
     list_push_back(&rooms->waiting, &room->ask_node);
@@ -432,7 +422,7 @@ static void drop_room(struct rooms *rooms, struct room *room)
     page_source_drop(&room->pages);
     linger_drop(&room->linger);
     notes_clear(&room->notes);
-    trim_ring(rooms, room, 0);
+    trim_ring(room, 0);
     list_remove(&room->dirty_node);
     list_remove(&room->ask_node);
     room_log_fini(&room->log);

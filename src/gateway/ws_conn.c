@@ -97,7 +97,7 @@ static void drop(struct ws_conn *conn)
         conn->ending.by = WS_ENDED_BY_NETWORK;
         conn->ending.code = WS_CLOSE_ABNORMAL;
     }
-    conn->ending.frames_out = conn->queue.popped;
+    conn->ending.frames_out -= out_queue_messages(&conn->queue);
     conn->state = WS_CLOSED;
     list_remove(&conn->wheel_node);
     conn->set->queue_bytes -= conn->queue.bytes;
@@ -539,6 +539,7 @@ void ws_conn_send(struct ws_conn *conn, struct frame *frame)
         return;
     frame = form_for(conn, frame);
     out_queue_push(&conn->queue, frame);
+    conn->ending.frames_out += frame_messages(frame);
     conn->set->queue_bytes += frame->len;
     if (!conn->writing)
         look_later(conn);
@@ -585,8 +586,6 @@ void ws_conn_close(struct ws_conn *conn, uint16_t code, const char *reason)
 
 void ws_conn_pause(struct ws_conn *conn)
 {
-    if (conn->paused)
-        return;
     conn->paused = true;
     watch(conn);
 }

@@ -49,11 +49,11 @@ struct ws_options {
 enum ws_ended_by { WS_ENDED_BY_SERVER, WS_ENDED_BY_CLIENT, WS_ENDED_BY_NETWORK };
 
 struct ws_ending {
-    const char *reason; /* static; NULL unless the server closed it */
-    uint16_t code;      /* 1006 without a close frame (RFC 6455, 7.1.5) */
-    uint8_t by;         /* enum ws_ended_by */
-    uint32_t frames_in; /* those that fragments and control frames make, whole */
-    uint32_t frames_out;
+    const char *reason;  /* static; NULL unless the server closed it */
+    uint16_t code;       /* 1006 without a close frame (RFC 6455, 7.1.5) */
+    uint8_t by;          /* enum ws_ended_by */
+    uint32_t frames_in;  /* those that fragments and control frames make, whole */
+    uint32_t frames_out; /* messages that the kernel took whole; until the end, also those queued */
 };
 
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };

@@ -274,9 +274,9 @@ static void check_log(const struct room_log *log, uint64_t room_id)
         if (frame == NULL || frame->seq != seq || frame->refs == 0)
             sim_fail("the ring of room %llu has something else at %llu",
                      (unsigned long long)room_id, (unsigned long long)seq);
-        bytes += frame->len;
+        bytes += frame_bytes(frame);
     }
-    if (bytes != log->ring_bytes)
+    if (bytes != log->ring_bytes.bytes)
         sim_fail("the ring of room %llu counts its bytes wrong", (unsigned long long)room_id);
 }
 

@@ -33,7 +33,7 @@ static void hear(struct room_log *log, uint64_t seq)
 /* A live log at head whose ring holds the last count events. */
 static void make_log(struct room_log *log, uint64_t head, uint64_t count)
 {
-    room_log_init(log);
+    room_log_init(log, NULL);
     room_log_on_head(log, head - count, EPOCH);
     for (uint64_t seq = head - count + 1; seq <= head; seq++)
         hear(log, seq);
@@ -120,7 +120,7 @@ static void test_resume_before_the_head(void **unused)
     struct frame *frame;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     assert_int_equal(cursor_start_since(&cursor, &log, 10, 8, EPOCH), CURSOR_RESUMED);
     assert_int_equal(cursor_step(&cursor, &log, &frame), CURSOR_LIVE);
     assert_int_equal(cursor_start_since(&cursor, &log, 0, 0, 0), CURSOR_RESUMED);

@@ -6,6 +6,7 @@
 #include "gateway/room_log.h"
 
 #include "common/mem.h"
+#include "gateway/ws_deflate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,9 +57,9 @@ static void assert_ring(const struct room_log *log, uint64_t first, uint64_t hea
     assert_null(room_log_get(log, UINT64_MAX));
     for (uint64_t seq = first; seq <= head; seq++) {
         assert_true(room_log_get(log, seq)->seq == seq);
-        bytes += room_log_get(log, seq)->len;
+        bytes += frame_bytes(room_log_get(log, seq));
     }
-    assert_int_equal(log->ring_bytes, bytes);
+    assert_int_equal(log->ring_bytes.bytes, bytes);
     assert_int_equal(log->ring_size & (log->ring_size - 1), 0);
     assert_true(log->ring_count <= log->ring_size);
 }
@@ -178,7 +179,7 @@ static void test_scenarios(void **unused)
         struct room_log log;
         bool live = false;
 
-        room_log_init(&log);
+        room_log_init(&log, NULL);
         for (const struct step *step = scenarios[i].steps; step->kind != END; step++) {
             enum room_log_result result = take_step(&log, step);
 
@@ -200,7 +201,7 @@ static void test_new_log(void **unused)
     struct room_log log;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     assert_false(log.live);
     assert_true(log.epoch == 0);
     assert_ring(&log, 1, 0);
@@ -216,7 +217,7 @@ static void test_long_ring(void **unused)
     struct room_log log;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     room_log_on_head(&log, 1000, EPOCH);
     for (uint64_t seq = 1001; seq <= 1100; seq++) {
         assert_int_equal(hear(&log, seq), ROOM_LOG_ADVANCED);
@@ -240,14 +241,14 @@ static void test_trim_by_bytes(void **unused)
     struct room_log log;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     for (uint64_t seq = 1; seq <= 3; seq++) {
         struct frame *frame = frame_of(seq, jsons[seq - 1]);
 
         room_log_on_event(&log, frame);
         frame_unref(frame);
     }
-    assert_int_equal(log.ring_bytes, 20 + 4 + 9);
+    assert_int_equal(log.ring_bytes.bytes, 20 + 4 + 9);
     room_log_trim(&log, 33);
     assert_ring(&log, 1, 3);
     room_log_trim(&log, 32);
@@ -259,6 +260,95 @@ static void test_trim_by_bytes(void **unused)
     room_log_fini(&log);
 }
 
+/* An event that gets shorter by compression. */
+static struct frame *long_event(uint64_t seq)
+{
+    char json[1001] = {0};
+
+    memset(json, ' ', sizeof(json) - 1);
+    return frame_of(seq, json);
+}
+
+static void hear_long(struct room_log *log, uint64_t seq)
+{
+    struct frame *frame = long_event(seq);
+
+    room_log_on_event(log, frame);
+    frame_unref(frame);
+}
+
+/* What a frame's other forms take counts as soon as there is one, in the room's share and in that
+ * of all rooms; and no longer than the frame is in the ring. */
+static void test_forms_are_counted(void **unused)
+{
+    struct ws_deflate *codec = ws_deflate_create(100);
+    struct byte_count all = {0};
+    struct room_log logs[2];
+    struct frame *kept;
+    size_t bytes;
+
+    (void)unused;
+    for (size_t i = 0; i < 2; i++) {
+        room_log_init(&logs[i], &all);
+        for (uint64_t seq = 1; seq <= 3; seq++)
+            hear_long(&logs[i], seq);
+    }
+    bytes = room_log_get(&logs[0], 1)->len;
+    assert_int_equal(all.bytes, 6 * bytes);
+    bytes = 3 * bytes + frame_stream(room_log_get(&logs[0], 2))->len;
+    assert_int_equal(logs[0].ring_bytes.bytes, bytes);
+    frame_deflated(room_log_run(&logs[0], 1), codec); /* the first time for all that are in it */
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        const struct frame *form = frame_deflated(room_log_get(&logs[0], seq), codec);
+
+        assert_ptr_not_equal(form, room_log_get(&logs[0], seq));
+        bytes += form->len;
+    }
+    assert_int_equal(logs[0].ring_bytes.bytes, bytes);
+    assert_int_equal(all.bytes, bytes + logs[1].ring_bytes.bytes);
+    room_log_turn_end(&logs[0]);
+    assert_int_equal(logs[0].ring_bytes.bytes, bytes);
+    room_log_trim(&logs[0], bytes - 1);
+    assert_int_equal(logs[0].ring_count, 2);
+    kept = frame_ref(room_log_get(&logs[1], 3));
+    room_log_fini(&logs[1]);
+    frame_deflated(kept, codec);
+    assert_int_equal(all.bytes, logs[0].ring_bytes.bytes);
+    room_log_fini(&logs[0]);
+    assert_int_equal(all.bytes, 0);
+    frame_unref(kept);
+    ws_deflate_destroy(&codec);
+}
+
+/* A page's frame may have been sent, and so have its forms, before it joins the ring. */
+static void test_forms_from_before(void **unused)
+{
+    struct ws_deflate *codec = ws_deflate_create(100);
+    struct frame *frame = long_event(9);
+    struct frame *brief = frame_of(8, "{}");
+    size_t bytes = frame->len + frame_deflated(frame, codec)->len;
+    struct room_log log;
+
+    (void)unused;
+    assert_ptr_equal(frame_deflated(brief, codec), brief);
+    room_log_init(&log, NULL);
+    room_log_on_head(&log, 9, EPOCH);
+    room_log_prepend(&log, frame);
+    room_log_prepend(&log, brief);
+    assert_int_equal(log.ring_bytes.bytes, bytes + brief->len);
+    bytes += frame_stream(frame)->len;
+    assert_int_equal(log.ring_bytes.bytes, bytes + brief->len);
+    room_log_trim(&log, bytes);
+    assert_ring(&log, 9, 9);
+    room_log_trim(&log, bytes - 1);
+    assert_ring(&log, 10, 9);
+    assert_int_equal(frame->refs, 1);
+    frame_unref(frame);
+    frame_unref(brief);
+    room_log_fini(&log);
+    ws_deflate_destroy(&codec);
+}
+
 /* What somebody else holds lives on when the log drops it. */
 static void test_references(void **unused)
 {
@@ -266,7 +356,7 @@ static void test_references(void **unused)
     struct room_log log;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     room_log_on_event(&log, frame);
     assert_int_equal(frame->refs, 2);
     assert_ptr_equal(room_log_get(&log, 1), frame);
@@ -302,7 +392,7 @@ static void test_runs(void **unused)
     struct frame *kept;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     room_log_on_head(&log, 9, EPOCH);
     assert_null(room_log_run(&log, 0));
     hear(&log, 10);
@@ -334,7 +424,7 @@ static void test_runs_and_gaps(void **unused)
     struct room_log log;
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     room_log_on_head(&log, 9, EPOCH);
     hear(&log, 10);
     hear(&log, 11);
@@ -361,7 +451,7 @@ static void test_no_run(void **unused)
     char *json = mem_alloc(ROOM_LOG_RUN_BYTES_MAX / 2);
 
     (void)unused;
-    room_log_init(&log);
+    room_log_init(&log, NULL);
     room_log_on_head(&log, 9, EPOCH);
     hear(&log, 10);
     room_log_on_event(&log, frame);
@@ -453,7 +543,7 @@ static void test_against_a_model(void **unused)
         struct room_log log;
         unsigned seed = round;
 
-        room_log_init(&log);
+        room_log_init(&log, NULL);
         for (unsigned i = 0; i < 500; i++) {
             random_step(&log, &model, &seed);
             assert_int_equal(log.live, model.live);
@@ -467,11 +557,12 @@ static void test_against_a_model(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_log),         cmocka_unit_test(test_scenarios),
-        cmocka_unit_test(test_long_ring),       cmocka_unit_test(test_trim_by_bytes),
-        cmocka_unit_test(test_references),      cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_runs_and_gaps),   cmocka_unit_test(test_no_run),
-        cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_new_log),           cmocka_unit_test(test_scenarios),
+        cmocka_unit_test(test_long_ring),         cmocka_unit_test(test_trim_by_bytes),
+        cmocka_unit_test(test_references),        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_runs_and_gaps),     cmocka_unit_test(test_no_run),
+        cmocka_unit_test(test_against_a_model),   cmocka_unit_test(test_forms_are_counted),
+        cmocka_unit_test(test_forms_from_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ struct fixture {
     int peer;
     char heard[1024]; /* the messages, one after the other */
     bool pause;       /* after each of them */
+    bool abort;       /* with each of them: the socket is broken for all */
     size_t count;     /* of messages; of those that are long only this is kept */
     size_t bytes;
     int drained;
@@ -53,6 +54,8 @@ static void on_message(struct ws_conn *conn, bool text, const uint8_t *data, siz
         memcpy(f->heard + at, data, len);
     if (f->pause)
         ws_conn_pause(conn);
+    if (f->abort)
+        ws_set_abort(f->set);
 }
 
 static void on_drained(struct ws_conn *conn)
@@ -410,6 +413,66 @@ static void test_pause_and_close_among_many(void **state)
     assert_int_equal(f->count, count);
 }
 
+/* A handler may find the socket broken: nothing that came after that message is handed out. */
+static void test_gone_in_a_message(void **state)
+{
+    struct fixture *f = *state;
+
+    open_with(f, NULL, 0);
+    f->abort = true;
+    send_text(f, "a");
+    send_text(f, "b");
+    ws_conn_resume(&f->conn);
+    turns(f);
+    assert_string_equal(f->heard, "a");
+    assert_int_equal(f->closed, 1);
+    assert_int_equal(f->conn.ending.frames_in, 1);
+    assert_int_equal(f->conn.ending.by, WS_ENDED_BY_NETWORK);
+}
+
+static struct frame *run_of(struct frame *event, size_t count)
+{
+    struct frame *run = frame_create_run(count, count * event->len);
+
+    for (size_t i = 0; i < count; i++) {
+        event->seq = i + 1;
+        frame_run_add(run, event);
+    }
+    return run;
+}
+
+/* Messages are counted as their reader counts them, whether they left in one piece or each alone;
+ * those that never left are not. */
+static void test_frames_out(void **state)
+{
+    static uint8_t bytes[8192];
+    struct fixture *f = *state;
+    struct frame *frame = frame_create(WS_OP_TEXT, "{}", 2);
+    struct frame *run = run_of(frame, 7);
+    uint32_t left;
+    int size = 4096;
+
+    open_with(f, NULL, 0);
+    ws_conn_send(&f->conn, frame);
+    ws_conn_send(&f->conn, run);
+    turns(f);
+    assert_int_equal(read(f->peer, bytes, sizeof(bytes)), 8 * 4);
+    assert_int_equal(f->conn.ending.frames_out, 8);
+    assert_int_equal(setsockopt(f->conn.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+    frame_unref(frame);
+    frame = frame_create(WS_OP_BINARY, bytes, sizeof(bytes));
+    fill(f, frame);
+    ws_conn_send(&f->conn, run);
+    turns(f);
+    assert_true(f->conn.queue.count > 1); /* the run among them */
+    left = f->conn.queue.popped - 2;
+    ws_set_abort(f->set);
+    turns(f);
+    assert_int_equal(f->conn.ending.frames_out, 8 + left);
+    frame_unref(run);
+    frame_unref(frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +487,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_messages_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_inflated_messages_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pause_and_close_among_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_gone_in_a_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_frames_out, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
