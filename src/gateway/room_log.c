@@ -26,9 +26,10 @@ static struct frame **slot(const struct room_log *log, uint32_t index)
     return &log->ring[(log->ring_first + index) & (log->ring_size - 1)];
 }
 
-/* The frame is in the ring from now on. Takes a reference. */
+/* The frame is in the ring from now on, and in no other. Takes a reference. */
 static void keep(struct room_log *log, struct frame **place, struct frame *frame)
 {
+    CHECK(frame->counted == NULL);
     *place = frame_ref(frame);
     frame->counted = &log->ring_bytes;
     byte_count_add(frame->counted, frame_bytes(frame));
