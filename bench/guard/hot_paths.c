@@ -11,6 +11,7 @@
 #include "common/bus_proto.h"
 #include "common/check.h"
 #include "common/digest.h"
+#include "common/event_check.h"
 #include "common/event_json.h"
 #include "common/json.h"
 #include "common/loop.h"
@@ -216,6 +217,7 @@ static void take_batch(void *context)
 
     for (size_t i = 0; i < batch->count; from = batch->ends[i++]) {
         CHECK(bus_decode(batch->messages.data + from, batch->ends[i] - from, &message));
+        CHECK(event_check(message.event.json)); /* as bus_link.c does */
         rooms_on_event(bench.rooms, &message.event);
     }
     loop_turn(bench.loop, 0);

@@ -2,6 +2,9 @@
 
 #include "common/check.h"
 
+#include <endian.h>
+#include <string.h>
+
 void wire_read_begin(struct wire_reader *reader, const void *data, size_t len)
 {
     reader->at = data;
@@ -22,14 +25,15 @@ struct span wire_read_bytes(struct wire_reader *reader, size_t len)
     return bytes;
 }
 
-static uint64_t read_number(struct wire_reader *reader, size_t size)
+/* A number is the last bytes of a 64-bit one. */
+static inline uint64_t read_number(struct wire_reader *reader, size_t size)
 {
     struct span bytes = wire_read_bytes(reader, size);
     uint64_t value = 0;
 
-    for (size_t i = 0; i < bytes.len; i++)
-        value = value << 8 | bytes.data[i];
-    return value;
+    if (bytes.data != NULL)
+        memcpy((uint8_t *)&value + sizeof(value) - size, bytes.data, size);
+    return be64toh(value);
 }
 
 uint8_t wire_read_u8(struct wire_reader *reader)
@@ -67,13 +71,10 @@ bool wire_read_end(const struct wire_reader *reader)
     return !reader->failed && reader->left == 0;
 }
 
-static void write_number(struct strbuf *buf, uint64_t value, size_t size)
+static inline void write_number(struct strbuf *buf, uint64_t value, size_t size)
 {
-    uint8_t bytes[8];
-
-    for (size_t i = size; i-- > 0; value >>= 8)
-        bytes[i] = (uint8_t)value;
-    strbuf_add(buf, bytes, size);
+    value = htobe64(value);
+    strbuf_add(buf, (uint8_t *)&value + sizeof(value) - size, size);
 }
 
 void wire_write_u8(struct strbuf *buf, uint8_t value)

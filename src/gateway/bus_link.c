@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/digest.h"
+#include "common/event_check.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "common/map.h"
@@ -15,6 +16,8 @@
 #define TICK_MS          50
 #define QUERY_TIMEOUT_MS 1000
 #define RETRY_MAX_MS     4000
+
+#define BAD_MESSAGE_LOG_MS 10000
 
 /* A command in flight. Its spans point into text, which lies behind it in the same memory. */
 struct pending {
@@ -56,6 +59,7 @@ struct bus_link {
     struct list queries;
     bool owned[SHARD_COUNT];
     bool was_full;
+    struct log_limit bad_message;
     struct strbuf buffer; /* the message that is being encoded */
 };
 
@@ -251,13 +255,31 @@ static void on_event(struct bus_link *link, const struct bus_event *event)
         on_answer(link, &answer);
 }
 
+static void on_bad_message(struct bus_link *link, size_t len)
+{
+    uint64_t suppressed;
+
+    metrics_add(METRIC_BUS_BAD_MESSAGES, 1);
+    if (log_allowed(&link->bad_message, BAD_MESSAGE_LOG_MS, &suppressed))
+        log_warn("bus.bad_message", "bytes=%zu suppressed=%llu", len,
+                 (unsigned long long)suppressed);
+}
+
+/* What clients will get as it is must be something that they can read. */
+static bool readable(const struct bus_message *message)
+{
+    if (message->type == BUS_EVENT)
+        return event_check(message->event.json);
+    return message->type != BUS_EPHEMERAL || event_check(message->ephemeral.json);
+}
+
 static void on_downward(void *context, const uint8_t *data, size_t len)
 {
     struct bus_link *link = context;
     struct bus_message message;
 
-    if (!bus_decode(data, len, &message)) {
-        metrics_add(METRIC_BUS_BAD_MESSAGES, 1);
+    if (!bus_decode(data, len, &message) || !readable(&message)) {
+        on_bad_message(link, len);
         return;
     }
     switch (message.type) {
@@ -287,7 +309,7 @@ static void on_downward(void *context, const uint8_t *data, size_t len)
     case BUS_PRESENCE_QUERY:
     case BUS_HEARTBEAT:
     case BUS_TYPING:
-        metrics_add(METRIC_BUS_BAD_MESSAGES, 1); /* upward only */
+        on_bad_message(link, len); /* upward only */
         break;
     }
 }

@@ -1,11 +1,12 @@
-// needs: common/strbuf common/mem common/check common/clock common/utf8
+// needs: common/event_check common/strbuf common/mem common/check common/clock common/utf8
 /*
  * event_json: the input is an event: its kind and numbers, then a name, a NUL, and a text. Whatever
- * is valid UTF-8 is read back by another parser as it was.
+ * is valid UTF-8 is read back by another parser as it was, and workers take it from the bus.
  */
 #include "common/event_json.h"
 
 #include "common/check.h"
+#include "common/event_check.h"
 #include "common/utf8.h"
 
 #include <jansson.h>
@@ -54,6 +55,7 @@ static void check_event(const struct log_event *event)
     /* A line of a stream: nothing in it ends the line. */
     CHECK(memchr(buf.data, '\n', buf.len) == NULL && memchr(buf.data, '\r', buf.len) == NULL);
     CHECK(utf8_valid(buf.data, buf.len));
+    CHECK(event_check((struct span){(const uint8_t *)buf.data, buf.len}));
     object = parse(&buf);
     CHECK(json_object_size(object) == (has_text ? 7 : 6));
     expect_number(object, "id", event->seq);

@@ -1,11 +1,12 @@
-// needs: common/json_flat common/utf8 common/mem common/check
+// needs: common/event_check common/json_flat common/utf8 common/mem common/check
 /*
  * json: any bytes against jansson's own verdict and a slow count of the depth; and what is read out
- * of a document is what the parser has in it.
+ * of a document is what the parser has in it. What event_check takes, jansson takes.
  */
 #include "common/json.h"
 
 #include "common/check.h"
+#include "common/event_check.h"
 #include "common/limits.h"
 #include "common/mem.h"
 
@@ -78,6 +79,18 @@ static void compare(const struct json_doc *doc, json_t *expected)
     }
 }
 
+static void check_event(const uint8_t *data, size_t size)
+{
+    json_t *value;
+
+    /* Jansson has no name with a NUL in it. */
+    if (!event_check((struct span){data, size}) || memmem(data, size, "\\u0000", 6) != NULL)
+        return;
+    value = json_loadb((const char *)data, size, JSON_ALLOW_NUL, NULL);
+    CHECK(json_is_object(value) && depth_of(value) == 1);
+    json_decref(value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_doc *doc = NULL;
@@ -98,5 +111,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         compare(doc, expected);
     json_decref(expected);
     json_doc_destroy(&doc);
+    check_event(data, size);
     return 0;
 }

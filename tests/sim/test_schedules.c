@@ -1,4 +1,4 @@
-// needs: broker/apply broker/batch broker/command broker/dedupe broker/event_rows broker/intake broker/members broker/presence_hub broker/publisher broker/sequencer gateway/bus_link gateway/cursor gateway/delivery_count gateway/frame gateway/linger gateway/log_reader gateway/notes gateway/page_reads gateway/room_log gateway/rooms gateway/ws_deflate gateway/ws_frame common/bus_proto common/errors common/event_json common/map common/metrics common/strbuf common/utf8 common/wire
+// needs: broker/apply broker/batch broker/command broker/dedupe broker/event_rows broker/intake broker/members broker/presence_hub broker/publisher broker/sequencer gateway/bus_link gateway/cursor gateway/delivery_count gateway/frame gateway/linger gateway/log_reader gateway/notes gateway/page_reads gateway/room_log gateway/rooms gateway/ws_deflate gateway/ws_frame common/bus_proto common/errors common/event_check common/event_json common/map common/metrics common/strbuf common/utf8 common/wire
 
 /*
  * Plays schedules, each a seed of its own, and stops at the first that breaks a promise.

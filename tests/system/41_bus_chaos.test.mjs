@@ -1,4 +1,4 @@
-// A bus that drops, repeats, delays, reorders, truncates and garbles what it carries, both ways
+// A bus that drops, repeats, delays, reorders, truncates, garbles and spoils what it carries, both ways
 // (tests/tools/bus_chaos.c): nothing breaks. PUB/SUB is only the fast path; the log is the truth.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
@@ -18,6 +18,7 @@ const SEED = Number(process.env.CHAOS_SEED || 0);
 const stories = [
   { name: 'every third message is harmed', drop: 0.08, repeat: 0.08, delay: 0.1, truncate: 0.04, garble: 0.04, 'drop-room': 0.1 },
   { name: 'every fifth message is lost', drop: 0.2 },
+  { name: 'every tenth text for clients is no JSON', spoil: 0.1 },
   { name: 'every other message is late', delay: 0.5, 'delay-ms': 700, repeat: 0.2 },
 ];
 
@@ -112,8 +113,9 @@ function check(harm, counts, metrics) {
     if (harm.delay) assert.ok(counts[side].delayed > 0, `${side} were delayed`);
     if (harm.truncate) assert.ok(counts[side].truncated + counts[side].garbled > 0, `${side} were harmed`);
   }
-  if (harm.drop || harm.delay) assert.ok(metrics.bus_gaps_total > 0, 'gaps are counted');
-  if (harm.garble) assert.ok(metrics.bus_bad_messages_total > 0, 'bad messages are counted');
+  if (harm.drop || harm.delay || harm.spoil) assert.ok(metrics.bus_gaps_total > 0, 'gaps are counted');
+  if (harm.spoil) assert.ok(counts.events.spoilt > 0, 'events were spoilt');
+  if (harm.garble || harm.spoil) assert.ok(metrics.bus_bad_messages_total > 0, 'bad messages are counted');
 }
 
 // Nobody speaks, so nothing but the barrier itself can heal a lost subscription or a lost head.

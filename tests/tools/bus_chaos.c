@@ -1,19 +1,20 @@
 /*
  * bus_chaos: a bus that is as bad as ZeroMQ's may be, and worse. It stands between workers and one
- * broker, and by a seed drops, repeats, delays (which reorders), truncates and garbles messages,
- * and drops subscriptions to rooms.
+ * broker, and by a seed drops, repeats, delays (which reorders), truncates, garbles and spoils
+ * messages, and drops subscriptions to rooms.
  *
  *   bus_chaos --listen tcp://127.0.0.1:7000 --broker tcp://127.0.0.1:8000 --seed 1
  *             --drop 0.1 --repeat 0.1 --delay 0.1 --delay-ms 300 --truncate 0.05 --garble 0.05
- *             --drop-room 0.01
+ *             --spoil 0.05 --drop-room 0.01
  *
  * Workers connect to --listen as to a broker: commands there, events at the next port. At first
  * everything passes; SIGUSR1 begins the chaos and SIGUSR2 ends it. SIGTERM ends the program, which
  * prints its counts as JSON.
  *
- * A garbled message keeps its topic, so that it arrives; the rest is random bytes. A single changed
- * byte is not tried: TCP has a checksum, and a message that is well-formed cannot be told from a
- * true one.
+ * A garbled message keeps its topic, so that it arrives; the rest is random bytes. A spoilt one is
+ * an event or a note whose text for clients has one byte that JSON has not: as a broker might send
+ * it that is not what it should be. Other single bytes are not changed: TCP has a checksum, and a
+ * message that is well-formed cannot be told from a true one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,11 +31,14 @@
 #define TOPIC_ROOM     'r'
 #define GARBLED_EXTRA  64
 #define RECEIVE_BUDGET 500
+#define TYPE_AT        (TOPIC_SIZE + 1) /* behind the version */
+#define TYPE_EVENT     5
+#define TYPE_EPHEMERAL 7
 
-enum fate { PASS, DROP, REPEAT, DELAY, TRUNCATE, GARBLE, FATES };
+enum fate { PASS, DROP, REPEAT, DELAY, TRUNCATE, GARBLE, SPOIL, FATES };
 
-static const char *const fate_names[FATES] = {"passed",  "dropped",   "repeated",
-                                              "delayed", "truncated", "garbled"};
+static const char *const fate_names[FATES] = {"passed",    "dropped", "repeated", "delayed",
+                                              "truncated", "garbled", "spoilt"};
 
 struct options {
     const char *listen;
@@ -172,6 +176,26 @@ static void send_garbled(void *to, const uint8_t *bytes, size_t len)
     send_bytes(to, garbled, TOPIC_SIZE + extra);
 }
 
+static bool has_text(const uint8_t *bytes, size_t len)
+{
+    return len > TYPE_AT && bytes[0] == TOPIC_ROOM &&
+           (bytes[TYPE_AT] == TYPE_EVENT || bytes[TYPE_AT] == TYPE_EPHEMERAL);
+}
+
+/* The text is what such a message ends with: a brace, or half of a character instead of it. */
+static void send_spoilt(void *to, const uint8_t *bytes, size_t len)
+{
+    static const uint8_t wrong[] = {'x', 0, 0xc3, ']'};
+    uint8_t *copy = malloc(len);
+
+    if (copy == NULL)
+        abort();
+    memcpy(copy, bytes, len);
+    copy[len - 1] = wrong[random_next() % sizeof(wrong)];
+    send_bytes(to, copy, len);
+    free(copy);
+}
+
 static enum fate choose_fate(void)
 {
     double at = random_unit();
@@ -188,6 +212,8 @@ static void forward(struct path *path, const uint8_t *bytes, size_t len)
 {
     enum fate fate = choose_fate();
 
+    if (fate == SPOIL && !has_text(bytes, len))
+        fate = PASS;
     path->counts[fate]++;
     switch (fate) {
     case PASS:
@@ -205,6 +231,9 @@ static void forward(struct path *path, const uint8_t *bytes, size_t len)
         break;
     case GARBLE:
         send_garbled(path->out, bytes, len);
+        break;
+    case SPOIL:
+        send_spoilt(path->out, bytes, len);
         break;
     case DROP:
     case FATES:
@@ -296,7 +325,8 @@ static bool set_option(const char *name, const char *value)
     } probabilities[] = {
         {"--drop", &options.probability[DROP]},     {"--repeat", &options.probability[REPEAT]},
         {"--delay", &options.probability[DELAY]},   {"--truncate", &options.probability[TRUNCATE]},
-        {"--garble", &options.probability[GARBLE]}, {"--drop-room", &options.drop_room},
+        {"--garble", &options.probability[GARBLE]}, {"--spoil", &options.probability[SPOIL]},
+        {"--drop-room", &options.drop_room},
     };
 
     for (size_t i = 0; i < sizeof(probabilities) / sizeof(probabilities[0]); i++) {

@@ -26,12 +26,12 @@ struct frame_read {
     uint8_t opcode;
     struct span payload;
     json_t *json;     /* of a text frame: an object */
-    const char *type; /* its type */
+    const char *type; /* its type, of the worker's own */
 };
 
 /* Takes the next frame off *rest; false when there is none. One that is not whole or not
- * well-formed ends the process; so does, if the texts are the worker's own, one that is not as
- * openapi.json says for its type. frame_fini() is due. */
+ * well-formed, or whose text is no JSON object, ends the process; so does, if the texts are the
+ * worker's own, one that is not as openapi.json says for its type. frame_fini() is due. */
 bool frame_next(struct span *rest, bool own_texts, struct frame_read *frame);
 void frame_fini(struct frame_read *frame);
 
