@@ -1,7 +1,8 @@
 // needs: common/bus_keys common/strbuf common/mem common/check
 // covers: common/bus_keys
 
-/* Any text is a list or a sentence; each key of a list is found in it, and its name fits a log. */
+/* Any text is a list or a sentence; each key of a list is found in it, and its name fits a log. A
+ * file is read whole before, so there is nothing to cut. */
 #include "common/bus_keys.h"
 
 #include "common/check.h"

@@ -1,6 +1,7 @@
 // needs: common/strbuf common/mem common/check
 
-/* Any text is a key pair or a sentence; what is taken is valid, and reads as the same again. */
+/* Any text is a key pair or a sentence; what is taken is valid, and reads as the same again.
+ * A file is read whole before, so there is nothing to cut. */
 #include "common/bus_keys.h"
 
 #include "common/check.h"

@@ -1,7 +1,8 @@
 // needs: common/wire common/strbuf common/mem common/check common/errors
 /*
  * bus_proto: any bytes are refused or are one well-formed message: within its limits, with lists
- * that can be walked, and with the same bytes when it is encoded again.
+ * that can be walked, and with the same bytes when it is encoded again. ZeroMQ gives a message
+ * whole, so there is nothing to cut.
  */
 #include "common/bus_proto.h"
 

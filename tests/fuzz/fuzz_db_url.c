@@ -1,6 +1,7 @@
 // needs: common/digest common/mem common/check
 
-/* Any text is a URL or a sentence; what is taken has the parts that a connection needs. */
+/* Any text is a URL or a sentence; what is taken has the parts that a connection needs.
+ * A setting is one text: there is nothing to cut. */
 #include "common/db_url.h"
 
 #include "common/check.h"

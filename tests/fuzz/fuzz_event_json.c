@@ -1,7 +1,8 @@
 // needs: common/event_check common/strbuf common/mem common/check common/clock common/utf8
 /*
  * event_json: the input is an event: its kind and numbers, then a name, a NUL, and a text. Whatever
- * is valid UTF-8 is read back by another parser as it was, and workers take it from the bus.
+ * is valid UTF-8 is read back by another parser as it was, and workers take it from the bus. It is
+ * written, not read: there is nothing to cut.
  */
 #include "common/event_json.h"
 

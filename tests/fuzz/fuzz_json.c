@@ -1,7 +1,8 @@
 // needs: common/event_check common/json_flat common/utf8 common/mem common/check
 /*
  * json: any bytes against jansson's own verdict and a slow count of the depth; and what is read out
- * of a document is what the parser has in it. What event_check takes, jansson takes.
+ * of a document is what the parser has in it. What event_check takes, jansson takes, and wherever
+ * it lies. A body or a message is assembled before; http_guard, ws_message and worker_chat cut it.
  */
 #include "common/json.h"
 
@@ -91,6 +92,21 @@ static void check_event(const uint8_t *data, size_t size)
     json_decref(value);
 }
 
+/* It is read by whole words, whose borders are elsewhere then. */
+static void check_event_elsewhere(const uint8_t *data, size_t size)
+{
+    bool expected = event_check((struct span){data, size});
+
+    for (size_t place = 1; place < 8; place++) {
+        uint8_t *block = mem_alloc(place + size);
+
+        if (size > 0)
+            memcpy(block + place, data, size);
+        CHECK(event_check((struct span){block + place, size}) == expected);
+        mem_free(block);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_doc *doc = NULL;
@@ -112,5 +128,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_decref(expected);
     json_doc_destroy(&doc);
     check_event(data, size);
+    check_event_elsewhere(data, size);
     return 0;
 }

@@ -1,6 +1,7 @@
 // needs: common/clock common/check
 /* Whatever text a line is made of: as JSON it is one line, one object, and valid UTF-8; and what
- * log_quote() makes of it comes out again as it went in. */
+ * log_quote() makes of it comes out again as it went in. It is written,
+ * not read: there is nothing to cut. */
 #include "common/log.h"
 
 #include <fcntl.h>

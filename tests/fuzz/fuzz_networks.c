@@ -1,5 +1,6 @@
 // needs: common/mem common/check
-/* Any text is a list of networks or a sentence; what is taken contains its own first addresses. */
+/* Any text is a list of networks or a sentence; what is taken contains its own first addresses.
+ * A setting is one text: there is nothing to cut. */
 #include "common/networks.h"
 
 #include "common/check.h"

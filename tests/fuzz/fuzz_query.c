@@ -1,5 +1,6 @@
 // needs: common/check common/mem
-/* query: the input is a name, a line feed, and a query; against a reading of it that is plain. */
+/* query: the input is a name, a line feed, and a query; against a reading of it that is plain.
+ * It is part of a target that http_guard has whole: worker_http cuts it. */
 #include "gateway/query.h"
 
 #include "common/check.h"

@@ -1,5 +1,6 @@
 // needs: common/mem common/check
-/* Any text is a rate within the bounds or none; what is taken means the same in seconds. */
+/* Any text is a rate within the bounds or none; what is taken means the same in seconds. A setting
+ * is one text: there is nothing to cut. */
 #include "common/rate.h"
 
 #include "common/check.h"

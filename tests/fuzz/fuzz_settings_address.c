@@ -1,6 +1,7 @@
 // needs: common/settings common/settings_file common/settings_check common/web_origins common/strbuf common/bus_sock common/loop common/log common/clock common/mem common/check common/networks common/bus_security common/bus_keys common/bus_monitor common/bus_told common/metrics common/map common/digest common/db_url common/rate
 // covers: common/settings
-/* settings_split_address: what is taken is the text again, put together from host and port. */
+/* settings_split_address: what is taken is the text again, put together from host and port. A
+ * setting is one text: there is nothing to cut. */
 #include "common/settings.h"
 
 #include "common/bus_sock.h"

@@ -1,6 +1,6 @@
 // needs: common/check common/mem
 /* settings_file: whatever the bytes are, what comes out lies within them and is a name and a value.
- */
+ * A file is read whole before, so there is nothing to cut. */
 #include "common/settings_file.h"
 
 #include "common/check.h"

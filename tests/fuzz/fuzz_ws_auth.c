@@ -1,7 +1,7 @@
 // needs: common/json common/json_flat common/utf8 common/digest common/errors common/mem common/check
 /* ws_auth: the input is Sec-WebSocket-Protocol's value, and a first frame. Whatever it is, it is
  * read or refused; a list is read the same when what is empty is left out; and only a token is one.
- */
+ * Header and frame come whole; worker_http and worker_chat cut them. */
 #include "gateway/ws_auth.h"
 
 #include "common/check.h"

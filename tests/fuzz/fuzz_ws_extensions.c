@@ -1,7 +1,8 @@
 // needs: gateway/ws_deflate common/mem common/check
 /*
  * ws_extensions: any value of Sec-WebSocket-Extensions. What is accepted gives an answer that is a
- * lawful offer itself; another extension beside it, or empty members, change nothing.
+ * lawful offer itself; another extension beside it, or empty members, change nothing. A
+ * header comes whole; worker_http cuts it.
  */
 #include "gateway/ws_extensions.h"
 
