@@ -471,7 +471,7 @@ bench-guard: $(GUARD_PROGRAMS) ## instructions a delivery and a message; fails w
 
 # ---- the manner ----------------------------------------------------------------------------------
 
-lint: ## formatting, include floors, forbidden calls, sizes, cppcheck, shellcheck, compose
+lint: ## formatting, include floors, forbidden calls, sizes, cppcheck, shellcheck, compose, names in documents
 	@sh deploy/bootstrap.sh --dev
 	@sh tests/lint/run.sh
 

@@ -74,6 +74,7 @@ compose_config() {
   check formatting clang-format clang-format --dry-run -Werror $sources
   check sources node node tests/lint/sources.mjs
   check tables node node tests/lint/tables.mjs
+  check documents node node tests/lint/documents.mjs
   check cppcheck cppcheck cppcheck_all
   check shellcheck shellcheck shellcheck $scripts .ci/run
   check haproxy haproxy haproxy_config
