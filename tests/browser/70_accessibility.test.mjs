@@ -15,6 +15,15 @@ after(async () => {
   for (const other of play?.others ?? []) other.goHome();
 });
 
+test('signing in: the marker of one’s own line does not touch the name', async () => {
+  for (const width of [768, 1440]) {
+    const { page } = await Person.arrive(stage.browser, stage.stack.url, { viewport: { width, height: 900 } });
+    const name = await page.locator('.scene .mine .speaker').boundingBox();
+    const ink = await page.locator('.scene .mine .ink').boundingBox();
+    assert.ok(ink.x - (name.x + name.width) >= 4, `at ${width} px: ${JSON.stringify({ name, ink })}`);
+  }
+});
+
 for (const colorScheme of ['light', 'dark']) {
   for (const viewport of [{ width: 360, height: 740 }, { width: 1440, height: 900 }]) {
     test(`${colorScheme}, ${viewport.width} px`, async (t) => {
