@@ -1,14 +1,13 @@
 #!/bin/sh
-# A new version while people are connected: compose-update.sh gateway|broker, in the folder of
-# docker-compose.yml, after the new image was named (BANTER_IMAGE in .env) and built or pulled.
+# A new version while people are connected: compose-update.sh broker, then compose-update.sh gateway, in
+# the folder of docker-compose.yml, after the new image was named (BANTER_IMAGE in .env) and built or
+# pulled. The broker first: it brings the database to its schema, which new gateways may need.
 #
+#   broker    the one container is replaced. For the seconds between nobody hears anything new; what
+#             is sent waits, and is repeated by the gateways until the new broker answers.
 #   gateway   one after the other: a new container, and once it is ready and the balancer has seen it,
 #             an old one is stopped, which sends its clients away a few at a time (BANTER_DRAIN_MS).
 #             There is one more than usual meanwhile. Takes about 25 s for each.
-#   broker    the one container is replaced. For the seconds between nobody hears anything new; what
-#             is sent waits, and is repeated by the gateways until the new broker answers.
-#
-# Update the gateways first, or the broker first: two neighbouring versions talk to each other.
 #
 #   COMPOSE           the command, with its options; "docker compose", or "docker-compose" without it
 #   READY_S           how long a new container may take to be ready (60)
@@ -76,5 +75,5 @@ update_broker() {
 case ${1:-} in
 gateway) update_gateways ;;
 broker) update_broker ;;
-*) fail "usage: compose-update.sh gateway|broker" ;;
+*) fail "usage: compose-update.sh broker|gateway" ;;
 esac

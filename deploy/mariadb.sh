@@ -78,8 +78,9 @@ initialise() {
   else
     say "making a new database in $DIR"
     mkdir "$DIR/data.new"
+    # --force: whether names of hosts can be looked up here does not matter to a server without network.
     # shellcheck disable=SC2046 # two words or none
-    mariadb-install-db --no-defaults --auth-root-authentication-method=normal --skip-test-db \
+    mariadb-install-db --no-defaults --force --auth-root-authentication-method=normal --skip-test-db \
       --skip-name-resolve --innodb-log-file-size=48M --datadir="$DIR/data.new" \
       $([ "$(id -u)" -ne 0 ] || echo --user=root) >"$DIR/mariadb.log" 2>&1 || {
       tail -n 20 "$DIR/mariadb.log" >&2
