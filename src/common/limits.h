@@ -83,9 +83,9 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 /* Sockets of a worker that were opened without a token and have not said one yet: strangers, as far
  * as anybody knows. */
 #define SOCKETS_WITHOUT_TOKEN_MAX 4096
-/* Of them of one client address; and when all places are taken, who waits longest has to go: an
- * honest client says its token within a round trip. */
-#define SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX 512
+/* Of them of one client address; a whole site has half of the places. And when all are taken, who
+ * waits longest has to go: an honest client says its token within a round trip. */
+#define SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX (SOCKETS_WITHOUT_TOKEN_MAX / SITE_SHARES / 2)
 
 /* Rooms are spread over this many shards; a broker owns some. Fixed: it is part of the bus. */
 #define SHARD_COUNT 64

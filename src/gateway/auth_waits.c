@@ -5,7 +5,7 @@
 #include "common/limits.h"
 #include "common/map.h"
 #include "common/mem.h"
-#include "gateway/tally.h"
+#include "gateway/shares.h"
 
 struct auth_wait {
     struct list_node node;
@@ -20,7 +20,7 @@ struct auth_waits {
     struct list all; /* who came first is first: all wait the same time */
     struct loop_timer *timer;
     uint64_t wait_ms;
-    struct tally *addresses;
+    struct shares *addresses;
     auth_wait_over_fn *over;
 };
 
@@ -39,7 +39,7 @@ static void start_timer(struct auth_waits *waits)
 static void remove_wait(struct auth_waits *waits, struct auth_wait *wait)
 {
     map_remove(waits->by_client, &wait->client);
-    tally_remove(waits->addresses, wait->address);
+    shares_give(waits->addresses, wait->address);
     list_remove(&wait->node);
     mem_free(wait);
 }
@@ -75,7 +75,7 @@ struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms, auth_w
     list_init(&waits->all);
     waits->timer = loop_timer_create(loop, on_timer, waits);
     waits->wait_ms = wait_ms;
-    waits->addresses = tally_create(SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX);
+    waits->addresses = shares_create(SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX);
     waits->over = over;
     return waits;
 }
@@ -87,7 +87,7 @@ void auth_waits_destroy(struct auth_waits **waits)
     CHECK(list_empty(&(*waits)->all));
     loop_timer_destroy(&(*waits)->timer);
     map_destroy(&(*waits)->by_client);
-    tally_destroy(&(*waits)->addresses);
+    shares_destroy(&(*waits)->addresses);
     mem_free(*waits);
     *waits = NULL;
 }
@@ -98,7 +98,7 @@ bool auth_waits_add(struct auth_waits *waits, struct chat_client *client, uint64
     bool first = list_empty(&waits->all);
     struct auth_wait *wait;
 
-    if (!tally_add(waits->addresses, address))
+    if (!shares_take(waits->addresses, address))
         return false;
     if (map_count(waits->by_client) >= SOCKETS_WITHOUT_TOKEN_MAX)
         end_first(waits, false);

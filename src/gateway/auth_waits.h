@@ -20,8 +20,8 @@ struct auth_waits *auth_waits_create(struct loop *loop, uint64_t wait_ms, auth_w
 /* None may be left. */
 void auth_waits_destroy(struct auth_waits **waits);
 
-/* The client waits from now on; request is copied. False if as many of its address wait as may
- * (0: of none, and without a bound). When as many wait as may at all, the first one is over. */
+/* The client waits from now on; request is copied. False if as many of its address or site
+ * (shares.h) wait as may. When as many wait as may at all, the first one is over. */
 bool auth_waits_add(struct auth_waits *waits, struct chat_client *client, uint64_t address,
                     const struct chat_request *request) ATTR_MUSTCHECK;
 /* It waits no more; false if it did not (any more). request_out may be NULL. */

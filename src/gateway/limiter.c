@@ -8,77 +8,24 @@
 #include "common/settings.h"
 #include "gateway/login_delay.h"
 #include "gateway/rates.h"
+#include "gateway/shares.h"
 #include "gateway/tally.h"
 
 #include <string.h>
-
-/* What an address holds, and the site that it is in. */
-struct shares {
-    struct tally *addresses;
-    struct tally *sites;
-};
 
 struct limiter {
     struct networks trusted;
     struct rates rates;
     struct rates site_rates; /* of classes that are counted by address */
     struct login_delay logins;
-    struct shares connections;
-    struct shares sockets;
+    struct login_delay site_logins;
+    struct shares *connections;
+    struct shares *sockets;
     struct tally *users; /* sockets of a user */
     uint64_t handshakes;
     uint64_t handshakes_max;
     bool full;
 };
-
-/* ---- addresses and their sites ---- */
-
-/* The number of the /48 that an address's number is in; 0 if it is no IPv6 address. No /64 has the
- * same number: 0000::/8 is nobody's (RFC 4291, 2.4). */
-static uint64_t site_of(uint64_t address)
-{
-    uint8_t bytes[sizeof(address)];
-    uint64_t site;
-
-    memcpy(bytes, &address, sizeof(bytes));
-    if (bytes[0] == 0)
-        return 0;
-    memmove(bytes + 2, bytes, 6);
-    bytes[0] = 0;
-    bytes[1] = 48;
-    memcpy(&site, bytes, sizeof(site));
-    return site;
-}
-
-static void create_shares(struct shares *shares, uint64_t max)
-{
-    shares->addresses = tally_create((uint32_t)max);
-    shares->sites = tally_create((uint32_t)(max * SITE_SHARES));
-}
-
-static void destroy_shares(struct shares *shares)
-{
-    tally_destroy(&shares->addresses);
-    tally_destroy(&shares->sites);
-}
-
-static bool has_share(const struct shares *shares, uint64_t address)
-{
-    return tally_has_room(shares->addresses, address) &&
-           tally_has_room(shares->sites, site_of(address));
-}
-
-static bool take_share(struct shares *shares, uint64_t address)
-{
-    return has_share(shares, address) && tally_add(shares->addresses, address) &&
-           tally_add(shares->sites, site_of(address));
-}
-
-static void give_share(struct shares *shares, uint64_t address)
-{
-    tally_remove(shares->addresses, address);
-    tally_remove(shares->sites, site_of(address));
-}
 
 /* ---- beginning and end ---- */
 
@@ -102,9 +49,11 @@ struct limiter *limiter_create(const struct settings *settings, const struct lim
         limiter->site_rates.limits[kind].count *= SITE_SHARES;
     }
     limiter->logins = (struct login_delay){memory->logins, settings->login_delay_ms,
-                                           settings->login_delay_max_ms};
-    create_shares(&limiter->connections, settings->http_connections_per_address);
-    create_shares(&limiter->sockets, settings->sockets_per_address);
+                                           settings->login_delay_max_ms, LOGIN_FAILURES_FREE};
+    limiter->site_logins = limiter->logins;
+    limiter->site_logins.failures_free *= SITE_SHARES;
+    limiter->connections = shares_create(settings->http_connections_per_address);
+    limiter->sockets = shares_create(settings->sockets_per_address);
     limiter->users = tally_create((uint32_t)settings->sockets_per_user);
     limiter->handshakes_max = settings->handshakes_max;
     return limiter;
@@ -115,8 +64,8 @@ void limiter_destroy(struct limiter **limiter)
     if (*limiter == NULL)
         return;
     CHECK((*limiter)->handshakes == 0);
-    destroy_shares(&(*limiter)->connections);
-    destroy_shares(&(*limiter)->sockets);
+    shares_destroy(&(*limiter)->connections);
+    shares_destroy(&(*limiter)->sockets);
     tally_destroy(&(*limiter)->users);
     networks_fini(&(*limiter)->trusted);
     mem_free(*limiter);
@@ -147,7 +96,7 @@ uint64_t limiter_address(const struct limiter *limiter, const struct client_addr
 static bool take_of_site(const struct limiter *limiter, enum rate_class kind, uint64_t who,
                          uint64_t now_us, uint64_t *wait_us_out)
 {
-    uint64_t site = rate_is_of_address(kind) ? site_of(who) : 0;
+    uint64_t site = rate_is_of_address(kind) ? shares_site(who) : 0;
 
     return site == 0 || rates_take(&limiter->site_rates, kind, site, now_us, wait_us_out);
 }
@@ -172,6 +121,19 @@ struct rate limiter_rate(const struct limiter *limiter, enum rate_class kind)
     return limiter->rates.limits[kind];
 }
 
+/* ---- logins ---- */
+
+struct limiter_login limiter_login_of(struct span folded, uint64_t address)
+{
+    uint64_t site = shares_site(address);
+    struct limiter_login login = {.of_address = login_delay_key(folded, address),
+                                  .has_site = site != 0};
+
+    if (login.has_site)
+        login.of_site = login_delay_key(folded, site);
+    return login;
+}
+
 static uint64_t count_delay(uint64_t left_ms)
 {
     if (left_ms > 0)
@@ -179,19 +141,38 @@ static uint64_t count_delay(uint64_t left_ms)
     return left_ms;
 }
 
-uint64_t limiter_login_left(struct limiter *limiter, uint64_t key)
+static uint64_t login_left(const struct limiter *limiter, const struct limiter_login *login,
+                           uint64_t now_ms)
 {
-    return count_delay(login_delay_left(&limiter->logins, key, clock_mono_ms()));
+    uint64_t left_ms = login_delay_left(&limiter->logins, login->of_address, now_ms);
+
+    if (login->has_site)
+        left_ms = MAX(left_ms, login_delay_left(&limiter->site_logins, login->of_site, now_ms));
+    return left_ms;
 }
 
-uint64_t limiter_login_begin(struct limiter *limiter, uint64_t key)
+uint64_t limiter_login_left(struct limiter *limiter, const struct limiter_login *login)
 {
-    return count_delay(login_delay_begin(&limiter->logins, key, clock_mono_ms()));
+    return count_delay(login_left(limiter, login, clock_mono_ms()));
 }
 
-void limiter_login_clear(struct limiter *limiter, uint64_t key)
+uint64_t limiter_login_begin(struct limiter *limiter, const struct limiter_login *login)
 {
-    login_delay_clear(&limiter->logins, key);
+    uint64_t now_ms = clock_mono_ms();
+    uint64_t left_ms = login_left(limiter, login, now_ms); /* what is refused counts nowhere */
+
+    if (left_ms == 0 && login->has_site)
+        left_ms = login_delay_begin(&limiter->site_logins, login->of_site, now_ms);
+    if (left_ms == 0)
+        left_ms = login_delay_begin(&limiter->logins, login->of_address, now_ms);
+    return count_delay(left_ms);
+}
+
+void limiter_login_clear(struct limiter *limiter, const struct limiter_login *login)
+{
+    login_delay_clear(&limiter->logins, login->of_address);
+    if (login->has_site)
+        login_delay_clear(&limiter->site_logins, login->of_site);
 }
 
 /* ---- what is open ---- */
@@ -206,14 +187,14 @@ enum err limiter_connected(struct limiter *limiter, uint64_t address)
 {
     if (limiter->full)
         return refuse(METRICS_SHED_MEMORY, ERR_OVERLOADED);
-    if (!take_share(&limiter->connections, address))
+    if (!shares_take(limiter->connections, address))
         return refuse(METRICS_SHED_ADDRESS_CONNECTIONS, ERR_RATE_LIMITED);
     return ERR_NONE;
 }
 
 void limiter_disconnected(struct limiter *limiter, uint64_t address)
 {
-    give_share(&limiter->connections, address);
+    shares_give(limiter->connections, address);
 }
 
 enum err limiter_may_open(struct limiter *limiter, uint64_t address, uint64_t user_id)
@@ -222,7 +203,7 @@ enum err limiter_may_open(struct limiter *limiter, uint64_t address, uint64_t us
         return refuse(METRICS_SHED_MEMORY, ERR_OVERLOADED);
     if (limiter->handshakes >= limiter->handshakes_max)
         return refuse(METRICS_SHED_HANDSHAKES, ERR_OVERLOADED);
-    if (!has_share(&limiter->sockets, address))
+    if (!shares_has_room(limiter->sockets, address))
         return refuse(METRICS_SHED_ADDRESS_SOCKETS, ERR_RATE_LIMITED);
     if (!tally_has_room(limiter->users, user_id))
         return refuse(METRICS_SHED_USER_SOCKETS, ERR_RATE_LIMITED);
@@ -231,12 +212,12 @@ enum err limiter_may_open(struct limiter *limiter, uint64_t address, uint64_t us
 
 void limiter_opened(struct limiter *limiter, uint64_t address)
 {
-    CHECK(take_share(&limiter->sockets, address));
+    CHECK(shares_take(limiter->sockets, address));
 }
 
 void limiter_closed(struct limiter *limiter, uint64_t address)
 {
-    give_share(&limiter->sockets, address);
+    shares_give(limiter->sockets, address);
 }
 
 bool limiter_attached(struct limiter *limiter, uint64_t user_id)

@@ -5,7 +5,7 @@
  * Everything that a stranger can want much of asks here, and what is refused is counted here. Who
  * is a client address is decided here, too: one in TRUSTED_PROXIES is a balancer and not a client,
  * so it is not limited; of an IPv6 address the /64 counts, which is what one household gets
- * (RFC 6177), and all /64s of a /48 together have SITE_SHARES times what one has.
+ * (RFC 6177), and all /64s of a /48 together have SITE_SHARES times what one has (shares.h).
  *
  * Rates and login delays hold for all workers of a gateway; what is open now, for this worker.
  * limiter_take() and the login functions may be called on any thread, the others on the loop. None
@@ -49,10 +49,18 @@ bool limiter_take(struct limiter *limiter, enum rate_class kind, uint64_t who,
                   uint64_t *wait_ms_out) ATTR_MUSTCHECK;
 struct rate limiter_rate(const struct limiter *limiter, enum rate_class kind);
 
-/* login_delay.h, with the clock: ms to wait, 0 for none. */
-uint64_t limiter_login_left(struct limiter *limiter, uint64_t key);
-uint64_t limiter_login_begin(struct limiter *limiter, uint64_t key);
-void limiter_login_clear(struct limiter *limiter, uint64_t key);
+/* Whose attempts are counted: those on a name (login_delay_key()) from an address, and from the
+ * site that it is in. */
+struct limiter_login {
+    uint64_t of_address;
+    uint64_t of_site;
+    bool has_site;
+};
+struct limiter_login limiter_login_of(struct span folded, uint64_t address);
+/* login_delay.h for both, with the clock: ms to wait, 0 for none. */
+uint64_t limiter_login_left(struct limiter *limiter, const struct limiter_login *login);
+uint64_t limiter_login_begin(struct limiter *limiter, const struct limiter_login *login);
+void limiter_login_clear(struct limiter *limiter, const struct limiter_login *login);
 
 /* ---- what is open ---- */
 

@@ -1,10 +1,13 @@
 #include "gateway/login_delay.h"
 
+#include "common/limits.h"
+
 #include <string.h>
 
 /* A number is the moment of the next attempt, in ms, and below it how many failed. */
 #define FAILURES_BITS 8
 #define FAILURES_MAX  ((UINT64_C(1) << FAILURES_BITS) - 1)
+_Static_assert(FAILURES_MAX >= LOGIN_FAILURES_FREE * SITE_SHARES + 32, "a site's count must fit");
 
 uint64_t login_delay_key(struct span folded, uint64_t address)
 {
@@ -17,9 +20,9 @@ static uint64_t wait_after(const struct login_delay *delay, uint64_t failures)
 {
     uint64_t doublings;
 
-    if (failures < LOGIN_FAILURES_FREE)
+    if (failures < delay->failures_free)
         return 0;
-    doublings = MIN(failures - LOGIN_FAILURES_FREE, 32);
+    doublings = MIN(failures - delay->failures_free, 32);
     return MIN(delay->first_ms << doublings, delay->max_ms);
 }
 

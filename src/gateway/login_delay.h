@@ -22,6 +22,7 @@ struct login_delay {
     struct slot_cache *cache; /* borrowed, used for nothing else */
     uint64_t first_ms;        /* 0: no delay at all */
     uint64_t max_ms;
+    uint64_t failures_free; /* LOGIN_FAILURES_FREE for one client */
 };
 
 /* A key for a name (store_user_name_key()) and an address. The name's, not the account's: whether

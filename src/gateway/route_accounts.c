@@ -11,7 +11,6 @@
 #include "common/store_rooms.h"
 #include "gateway/farewell.h"
 #include "gateway/limiter.h"
-#include "gateway/login_delay.h"
 #include "gateway/routes.h"
 
 #include <string.h>
@@ -34,7 +33,7 @@ struct credentials {
     bool renewed; /* hash is to replace the user's */
     char token[TOKEN_TEXT_BYTES + 1];
     uint8_t name_key[DIGEST_SHA256_SIZE]; /* logins: of all spellings of the name */
-    uint64_t delay_key;                   /* logins: for login_delay.h */
+    struct limiter_login login;           /* logins: for login_delay.h */
     unsigned overtaken;                   /* logins: how often the account changed meanwhile */
     struct strbuf ended; /* logins: hashes of tokens of the account that ended for this one */
 };
@@ -236,7 +235,7 @@ static void check_password(struct request *request, struct db *db ATTR_UNUSED)
     struct credentials *given = request->state;
 
     /* Again, since many may have been let through to the queue. */
-    request->wait_ms = limiter_login_begin(request->services->limiter, given->delay_key);
+    request->wait_ms = limiter_login_begin(request->services->limiter, &given->login);
     request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
     if (request->err != ERR_NONE)
         return;
@@ -339,7 +338,7 @@ static void on_checked(struct request *request)
         request->err = ERR_ACCOUNT_DISABLED;
     }
     if (request->err == ERR_NONE)
-        limiter_login_clear(request->services->limiter, given->delay_key);
+        limiter_login_clear(request->services->limiter, &given->login);
     if (request->err != ERR_NONE)
         refuse(request, request->err);
     else
@@ -351,10 +350,10 @@ static void on_found(struct request *request)
     struct limiter *limiter = request->services->limiter;
     struct credentials *given = request->state;
 
-    given->delay_key = login_delay_key((struct span){given->name_key, sizeof(given->name_key)},
-                                       limiter_address(limiter, &request->origin.client));
+    given->login = limiter_login_of((struct span){given->name_key, sizeof(given->name_key)},
+                                    limiter_address(limiter, &request->origin.client));
     if (request->err == ERR_NONE) {
-        request->wait_ms = limiter_login_left(limiter, given->delay_key);
+        request->wait_ms = limiter_login_left(limiter, &given->login);
         request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
     }
     if (request->err != ERR_NONE)

@@ -9,7 +9,6 @@
 #include "common/settings.h"
 #include "gateway/farewell.h"
 #include "gateway/limiter.h"
-#include "gateway/login_delay.h"
 #include "gateway/routes.h"
 
 #include <string.h>
@@ -24,8 +23,8 @@ struct change {
     struct store_user user;
     char hash[PASSWORD_HASH_SIZE];
     bool right;
-    uint64_t delay_key; /* a login's: guesses here and there are counted together */
-    unsigned overtaken; /* how often the account changed meanwhile */
+    struct limiter_login login; /* a login's: guesses here and there are counted together */
+    unsigned overtaken;         /* how often the account changed meanwhile */
     struct strbuf ended;
 };
 
@@ -78,9 +77,9 @@ static enum err find_delay(struct request *request, struct db *db)
         store_user_name_key(db, (struct span){(const uint8_t *)name, strlen(name)}, name_key);
 
     if (err == ERR_NONE) {
-        change->delay_key = login_delay_key((struct span){name_key, sizeof(name_key)},
-                                            limiter_address(limiter, &request->origin.client));
-        request->wait_ms = limiter_login_left(limiter, change->delay_key);
+        change->login = limiter_login_of((struct span){name_key, sizeof(name_key)},
+                                         limiter_address(limiter, &request->origin.client));
+        request->wait_ms = limiter_login_left(limiter, &change->login);
         err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
     }
     return err;
@@ -126,14 +125,14 @@ static void check_and_hash(struct request *request, struct db *db ATTR_UNUSED)
     struct change *change = request->state;
     unsigned cost = (unsigned)request->services->settings->scrypt_log2n;
 
-    request->wait_ms = limiter_login_begin(request->services->limiter, change->delay_key);
+    request->wait_ms = limiter_login_begin(request->services->limiter, &change->login);
     request->err = request->wait_ms > 0 ? ERR_RATE_LIMITED : ERR_NONE;
     if (request->err != ERR_NONE)
         return;
     change->right =
         password_check((const char *)change->current.data, change->user.password_hash, cost);
     if (change->right)
-        limiter_login_clear(request->services->limiter, change->delay_key);
+        limiter_login_clear(request->services->limiter, &change->login);
     if (change->right && !password_hash((const char *)change->next.data, cost, change->hash))
         request->err = ERR_INTERNAL;
 }

@@ -10,7 +10,8 @@ import { poll } from './lib/wait.mjs';
 
 // src/common/limits.h
 const PLACES = 4096;
-const SHARE = 512;
+const SHARE = 256;
+const ADDRESSES = PLACES / SHARE + 1;
 
 // Sockets that say nothing more; `closed` are those that the server asked to go.
 async function silent(stack, from, count) {
@@ -43,15 +44,15 @@ describe('places for sockets without a token', () => {
       }
       assert.ok(sockets.slice(0, SHARE).every((socket) => !socket.ended && socket.buffer.length === 0));
       await assertAdmitted(stack, user);
-      // Nine addresses have more than all places.
-      for (let i = 3; i < 11; i += 1) sockets.push(...(await silent(stack, `127.0.0.${i}`, SHARE)));
-      await poll('the oldest to go', async () => (await count('ws_auth_full_total')) === 8 + SHARE * 9 - PLACES);
-      for (const socket of sockets.slice(0, 512)) {
+      // Seventeen addresses have more than all places.
+      for (let i = 3; i < 2 + ADDRESSES; i += 1) sockets.push(...(await silent(stack, `127.0.0.${i}`, SHARE)));
+      await poll('the oldest to go', async () => (await count('ws_auth_full_total')) === 8 + SHARE * ADDRESSES - PLACES);
+      for (const socket of sockets.slice(0, SHARE)) {
         const frame = await socket.readFrame();
         assert.equal(frame.payload.readUInt16BE(0), 1013);
       }
       await assertAdmitted(stack, user);
-      assert.equal(await count('ws_auth_full_total'), 9 + SHARE * 9 - PLACES);
+      assert.equal(await count('ws_auth_full_total'), 9 + SHARE * ADDRESSES - PLACES);
       for (const socket of sockets) socket.destroy();
     }, { workers: 1 }));
 });

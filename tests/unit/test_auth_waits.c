@@ -1,4 +1,4 @@
-// needs: common/loop common/map common/digest common/metrics common/clock common/log common/mem common/check gateway/tally
+// needs: common/loop common/map common/digest common/metrics common/clock common/log common/mem common/check gateway/shares gateway/tally
 /* auth_waits: who waits, for how long, and how many may. The clients are places in an array: nobody
  * looks at them. */
 #include "gateway/auth_waits.h"
@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -147,6 +148,32 @@ static void test_share_of_an_address(void **state)
     assert_int_equal(pushed_out, 0);
 }
 
+/* Whoever has a /64 may have the /48 around it: all of it together has half of the places. */
+static void test_share_of_a_site(void **state)
+{
+    static const uint8_t site[8] = {0x20, 1, 0xd, 0xb8, 0, 1};
+    size_t most = SOCKETS_WITHOUT_TOKEN_PER_ADDRESS_MAX;
+    size_t waiting = 0;
+
+    (void)state;
+    assert_int_equal(most * SITE_SHARES * 2, SOCKETS_WITHOUT_TOKEN_MAX);
+    for (uint8_t network = 0; network < 2 * SITE_SHARES; network++) {
+        uint8_t bytes[8];
+        uint64_t address;
+
+        memcpy(bytes, site, sizeof(bytes));
+        bytes[7] = network;
+        memcpy(&address, bytes, sizeof(address));
+        for (size_t i = 0; i < most && add_from(waiting, address); i++)
+            waiting++;
+    }
+    assert_int_equal(waiting, most * SITE_SHARES);
+    assert_true(add_from(waiting++, 7)); /* somebody else */
+    for (size_t i = 0; i < waiting; i++)
+        assert_true(auth_waits_take(waits, client(i), NULL));
+    assert_int_equal(pushed_out, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_share_of_an_address, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_share_of_a_site, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// needs: gateway/tally gateway/rates gateway/login_delay gateway/slot_cache common/networks common/map common/mem common/check common/digest common/metrics common/clock common/log common/strbuf
+// needs: gateway/shares gateway/tally gateway/rates gateway/login_delay gateway/slot_cache common/networks common/map common/mem common/check common/digest common/metrics common/clock common/log common/strbuf
 /*
  * limiter: whose share is counted: an IPv4 address, an IPv6 /64, and the /48 that it is in; and
  * what nobody gets.
@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "common/settings.h"
+#include "gateway/login_delay.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,6 +39,8 @@ static int begin(void **state)
     settings.sockets_per_address = PER_ADDRESS;
     settings.sockets_per_user = PER_ADDRESS;
     settings.handshakes_max = HANDSHAKES;
+    settings.login_delay_ms = 60000;
+    settings.login_delay_max_ms = 600000;
     if (memory.rates == NULL)
         limiter_memory_create(&memory);
     *state = limiter_create(&settings, &memory);
@@ -146,6 +149,44 @@ static void test_rates_of_a_site(void **state)
         assert_int_equal(tokens(limiter, RATE_SEND, user + n), PER_ADDRESS);
 }
 
+/* How many logins may fail before one has to wait. */
+static unsigned guesses(struct limiter *limiter, const char *name, uint64_t address)
+{
+    struct limiter_login login =
+        limiter_login_of((struct span){(const uint8_t *)name, strlen(name)}, address);
+    unsigned taken = 0;
+
+    while (taken < 1000 && limiter_login_left(limiter, &login) == 0 &&
+           limiter_login_begin(limiter, &login) == 0)
+        taken++;
+    return taken;
+}
+
+static void test_logins_of_a_site(void **state)
+{
+    struct limiter *limiter = *state;
+    struct limiter_login login;
+    unsigned taken = 0;
+
+    assert_int_equal(guesses(limiter, "bob", network(limiter, 6, 0)), LOGIN_FAILURES_FREE);
+    for (unsigned n = 1; n < 100; n++)
+        taken += guesses(limiter, "bob", network(limiter, 6, n));
+    assert_int_equal(taken, LOGIN_FAILURES_FREE * (SITE_SHARES - 1));
+    /* Neither another account's nor other sites'. */
+    assert_int_equal(guesses(limiter, "ada", network(limiter, 6, 0)), LOGIN_FAILURES_FREE);
+    assert_int_equal(guesses(limiter, "bob", network(limiter, 7, 0)), LOGIN_FAILURES_FREE);
+    for (unsigned n = 0; n < 2 * SITE_SHARES; n++) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "192.0.2.%u", 100 + n);
+        assert_int_equal(guesses(limiter, "bob", number_of(limiter, text)), LOGIN_FAILURES_FREE);
+    }
+    /* Who gets in makes it as if nothing had been. */
+    login = limiter_login_of((struct span){(const uint8_t *)"bob", 3}, network(limiter, 6, 3));
+    limiter_login_clear(limiter, &login);
+    assert_int_equal(guesses(limiter, "bob", network(limiter, 6, 3)), LOGIN_FAILURES_FREE);
+}
+
 static void test_handshakes_and_memory(void **state)
 {
     struct limiter *limiter = *state;
@@ -175,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connections_of_a_site, begin, end),
         cmocka_unit_test_setup_teardown(test_sockets_of_a_site, begin, end),
         cmocka_unit_test_setup_teardown(test_rates_of_a_site, begin, end),
+        cmocka_unit_test_setup_teardown(test_logins_of_a_site, begin, end),
         cmocka_unit_test_setup_teardown(test_handshakes_and_memory, begin, end),
     };
 

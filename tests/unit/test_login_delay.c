@@ -15,7 +15,7 @@ static struct login_delay delay;
 
 static int setup(void **state ATTR_UNUSED)
 {
-    delay = (struct login_delay){slot_cache_create(4096), 1000, 300000};
+    delay = (struct login_delay){slot_cache_create(4096), 1000, 300000, LOGIN_FAILURES_FREE};
     return 0;
 }
 
