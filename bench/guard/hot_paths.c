@@ -116,6 +116,7 @@ static void add_member(struct member *member)
     member->sub.user_id = (uint64_t)(member - bench.members) + 1;
     member->sub.all_kinds = true;
     member->sub.runs = true;
+    member->sub.memory = &member->conn;
     rooms_subscribe(bench.rooms, &member->sub, ROOM);
 }
 

@@ -39,7 +39,7 @@ void chat_client_unref(struct chat_client *client)
 
 static void deliver(struct chat_client *client, struct frame *frame)
 {
-    ws_conn_send(&client->conn, client->kind == CHAT_STREAM ? frame_stream(frame) : frame);
+    ws_conn_send(&client->conn, client->conn.stream ? frame_stream(frame) : frame);
 }
 
 void chat_client_say(struct chat_client *client, struct strbuf *out)
@@ -195,6 +195,7 @@ struct chat_room *chat_client_add_room(struct chat_client *client,
     room->serial = ++client->last_serial;
     room->room_id = request->room_id;
     room->sub.ops = &sub_ops;
+    room->sub.memory = &client->conn;
     room->sub.has_since = request->has_since;
     room->sub.since = request->since;
     room->sub.epoch = request->epoch;

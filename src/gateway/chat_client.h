@@ -46,10 +46,10 @@ struct chat_client {
 
 /* A room that a client hears, or is about to. */
 struct chat_room {
+    struct chat_client *client;
     struct subscription sub;
     struct list_node client_node;
     struct list_node ended_node; /* on the worker's list of rooms to let go of */
-    struct chat_client *client;
     uint64_t room_id;
     uint32_t serial;    /* tells this subscription from an earlier one to the same room */
     uint64_t typing_ms; /* when it last said that its user is writing */

@@ -9,6 +9,7 @@
 #define BANTER_GATEWAY_CURSOR_H
 
 #include "common/base.h"
+#include "common/check.h"
 #include "gateway/room_log.h"
 
 struct cursor {
@@ -39,10 +40,26 @@ void cursor_start_live(struct cursor *cursor, uint64_t head);
  */
 enum cursor_resume cursor_start_since(struct cursor *cursor, const struct room_log *log,
                                       uint64_t head, uint64_t since, uint64_t epoch);
-enum cursor_step cursor_step(const struct cursor *cursor, const struct room_log *log,
-                             struct frame **frame_out);
-/* The subscriber has this event, which was next, or this run, which began with it. */
-void cursor_advance(struct cursor *cursor, const struct frame *frame);
 void cursor_told(struct cursor *cursor);
+
+/* What follows is part of every delivery. */
+
+static inline enum cursor_step cursor_step(const struct cursor *cursor, const struct room_log *log,
+                                           struct frame **frame_out)
+{
+    if (cursor->caught_up != 0 && cursor->next >= cursor->caught_up)
+        return CURSOR_CAUGHT_UP;
+    if (cursor->next > log->head)
+        return CURSOR_LIVE;
+    *frame_out = room_log_get(log, cursor->next);
+    return *frame_out != NULL ? CURSOR_EVENT : CURSOR_READ_LOG;
+}
+
+/* The subscriber has this event, which was next, or this run, which began with it. */
+static inline void cursor_advance(struct cursor *cursor, const struct frame *frame)
+{
+    CHECK(frame->events > 0 && frame->seq == cursor->next + frame->events - 1);
+    cursor->next = frame->seq + 1;
+}
 
 #endif

@@ -16,12 +16,23 @@
 #define EMPTY_READS_MAX 150
 #define ASK_MS          500
 #define ASK_ROUND_MS    60000
+/* Whoever walks a room's members asks for the memory of the one after so many others: when their
+ * turn comes, it is there. */
+#define MEMBERS_AHEAD 4
+
+_Static_assert(offsetof(struct subscription, user_id) <= MEM_PREFETCHED,
+               "a delivery would wait for memory");
+
+struct member {
+    struct subscription *sub;
+    const void *memory; /* the subscription's */
+};
 
 struct room {
     uint64_t id;
     struct room_log log;
     struct page_source pages;
-    struct subscription **members; /* in one piece: a delivery walks all of them */
+    struct member *members; /* in one piece: a delivery walks all of them */
     uint32_t member_count;
     uint32_t member_capacity;
     struct list_node dirty_node;
@@ -245,10 +256,20 @@ static void pump(struct rooms *rooms, struct subscription *sub)
     }
 }
 
+/* For who walks all of them and touches each. */
+static struct subscription *next_member(const struct room *room, uint32_t index)
+{
+    if (index + MEMBERS_AHEAD < room->member_count) {
+        mem_prefetch(room->members[index + MEMBERS_AHEAD].sub);
+        mem_prefetch(room->members[index + MEMBERS_AHEAD].memory);
+    }
+    return room->members[index].sub;
+}
+
 static void deliver_note(struct rooms *rooms, struct room *room, struct frame *note)
 {
     for (uint32_t i = 0; i < room->member_count; i++) {
-        struct subscription *sub = room->members[i];
+        struct subscription *sub = next_member(room, i);
 
         if (!sub->started || sub->ended || sub->leaving ||
             (!sub->all_kinds && note->ephemeral_kind != EPHEMERAL_PRESENCE))
@@ -301,7 +322,7 @@ static bool lingers(struct rooms *rooms, struct room *room)
 static void flush(struct rooms *rooms, struct room *room)
 {
     for (uint32_t i = 0; i < room->member_count; i++)
-        pump(rooms, room->members[i]);
+        pump(rooms, next_member(room, i));
     room_log_turn_end(&room->log);
     deliver_notes(rooms, room);
     trim_ring(room, rooms->options.ring_room_bytes);
@@ -340,8 +361,8 @@ static void note_leaving(struct room *room, const struct frame *frame)
     if (frame->event_kind != EVENT_MEMBER_LEFT && frame->event_kind != EVENT_ROOM_REMOVED)
         return;
     for (uint32_t i = 0; i < room->member_count; i++)
-        if (is_end_of(room->members[i], frame))
-            room->members[i]->leaving = true;
+        if (is_end_of(room->members[i].sub, frame))
+            room->members[i].sub->leaving = true;
 }
 
 void rooms_on_event(struct rooms *rooms, const struct bus_event *event)
@@ -377,7 +398,7 @@ void rooms_on_head(struct rooms *rooms, const struct bus_head *head)
     result = take_head(rooms, room, head->head, head->epoch);
     if (result == ROOM_LOG_RESET)
         for (uint32_t i = 0; i < room->member_count; i++)
-            end(room->members[i], ROOMS_END_LOG_RESET);
+            end(room->members[i].sub, ROOMS_END_LOG_RESET);
     if (was_live)
         return;
     list_remove(&room->ask_node);
@@ -437,15 +458,14 @@ void rooms_subscribe(struct rooms *rooms, struct subscription *sub, uint64_t roo
     CHECK(sub->room == NULL);
     if (room->member_count == room->member_capacity) {
         room->member_capacity = MAX(room->member_capacity * 2, (uint32_t)4);
-        room->members =
-            mem_realloc(room->members, room->member_capacity * sizeof(struct subscription *));
+        room->members = mem_realloc(room->members, room->member_capacity * sizeof(struct member));
     }
     sub->room = room;
     sub->index = room->member_count;
     sub->started = sub->ended = sub->lagging = sub->leaving = false;
     sub->empty_reads = 0;
     list_node_init(&sub->read_node);
-    room->members[room->member_count++] = sub;
+    room->members[room->member_count++] = (struct member){sub, sub->memory};
     if (room->log.live)
         mark_dirty(rooms, room);
 }
@@ -461,7 +481,7 @@ void rooms_unsubscribe(struct rooms *rooms, struct subscription *sub)
     set_lagging(rooms, sub, false);
     list_remove(&sub->read_node);
     room->members[sub->index] = room->members[--room->member_count];
-    room->members[sub->index]->index = sub->index;
+    room->members[sub->index].sub->index = sub->index;
     sub->room = NULL;
     if (room->member_count == 0)
         drop_room(rooms, room);

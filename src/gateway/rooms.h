@@ -39,27 +39,32 @@ struct subscriber_ops {
     void (*ended)(struct subscription *sub, enum rooms_end why);
 };
 
-/* Embedded in its owner. The first eight are set by the owner before rooms_subscribe(). */
+/*
+ * Embedded in its owner, who sets what is marked so before rooms_subscribe(). What every delivery
+ * touches comes first, up to read_node: MEM_PREFETCHED bytes at most.
+ */
 struct subscription {
-    const struct subscriber_ops *ops;
-    uint64_t user_id;
-    uint64_t head; /* of the log, read from the database before the membership was checked: a
-                    * removal after it ends the subscription, one before it is history */
-    uint64_t since;
-    uint64_t epoch; /* that since belongs to; 0 if it was not said */
-    bool has_since; /* since counts; else it starts at head */
-    bool all_kinds; /* every event and note; else messages and presence only, as the original's */
-    bool runs;      /* deliver takes runs, too (frame.h) */
-
-    struct room *room; /* NULL while not subscribed */
-    struct cursor cursor;
-    struct list_node read_node; /* on the page that it waits for */
-    uint32_t index;             /* in the room's array */
-    uint8_t empty_reads;        /* pages in a row that should have held something */
+    const struct subscriber_ops *ops; /* owner's */
+    uint64_t head;  /* owner's: of the log, read from the database before the membership was
+                     * checked: a removal after it ends the subscription, one before it is history */
+    bool has_since; /* owner's: since counts; else it starts at head */
+    bool all_kinds; /* owner's: every event and note; else messages and presence only, as the
+                     * original's */
+    bool runs;      /* owner's: deliver takes runs, too (frame.h) */
     bool started;
     bool ended;
-    bool lagging; /* counted as a fallback */
-    bool leaving; /* its end was heard, but it is still catching up: no notes any more */
+    bool lagging;        /* counted as a fallback */
+    bool leaving;        /* its end was heard, but it is still catching up: no notes any more */
+    uint8_t empty_reads; /* pages in a row that should have held something */
+    struct room *room;   /* NULL while not subscribed */
+    struct cursor cursor;
+    struct list_node read_node; /* on the page that it waits for */
+
+    uint64_t user_id;   /* owner's */
+    uint64_t since;     /* owner's */
+    uint64_t epoch;     /* owner's: that since belongs to; 0 if it was not said */
+    const void *memory; /* owner's: what full() and deliver() touch, to be fetched in time */
+    uint32_t index;     /* in the room's array */
 };
 
 struct rooms_options {

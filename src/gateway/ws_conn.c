@@ -3,7 +3,6 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
-#include "common/mem.h"
 #include "common/metrics.h"
 #include "gateway/socket_poll.h"
 #include "gateway/ws_deflate.h"
@@ -358,8 +357,10 @@ static void on_turn_end(void *context)
 
     /* What is queued meanwhile (on_drained, on_closed) is for the next turn. */
     set->due = set->spare;
-    for (size_t i = 0; i < due.count; i++)
+    for (size_t i = 0; i < due.count; i++) {
+        mem_prefetch(due.conns[MIN(i + 1, due.count - 1)]); /* while the kernel sends this one */
         look(due.conns[i]);
+    }
     due.count = 0;
     if (due.size > DUE_KEPT) {
         mem_free(due.conns);

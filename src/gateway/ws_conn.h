@@ -16,6 +16,7 @@
 #include "common/base.h"
 #include "common/list.h"
 #include "common/loop.h"
+#include "common/mem.h"
 #include "gateway/frame.h"
 #include "gateway/out_queue.h"
 #include "gateway/ws_message.h"
@@ -49,22 +50,20 @@ struct ws_options {
 enum ws_ended_by { WS_ENDED_BY_SERVER, WS_ENDED_BY_CLIENT, WS_ENDED_BY_NETWORK };
 
 struct ws_ending {
+    uint32_t frames_out; /* messages that the kernel took whole; until the end, also those queued */
+    uint32_t frames_in;  /* those that fragments and control frames make, whole */
     const char *reason;  /* static; NULL unless the server closed it */
     uint16_t code;       /* 1006 without a close frame (RFC 6455, 7.1.5) */
     uint8_t by;          /* enum ws_ended_by */
-    uint32_t frames_in;  /* those that fragments and control frames make, whole */
-    uint32_t frames_out; /* messages that the kernel took whole; until the end, also those queued */
 };
 
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
 
+/* What every delivery touches comes first, up to ending.frames_out: MEM_PREFETCHED bytes at most.
+ */
 struct ws_conn {
     struct ws_set *set;
-    struct ws_message message;
-    struct list_node wheel_node; /* in a slot of the ping wheel; on the closing list when CLOSING */
     struct out_queue queue;
-    uint32_t pong_at;          /* the place of the pong that waits, if there is one */
-    uint32_t close_deadline_s; /* CLOSING: when the peer's patience ends; process seconds */
     int fd;
     uint8_t state; /* enum ws_state */
     uint8_t pings_unanswered;
@@ -76,10 +75,17 @@ struct ws_conn {
     bool pong_queued;        /* at pong_at, and not begun to be sent: a newer ping replaces it */
     bool was_full;           /* on_drained is owed */
     bool stream;             /* a server-sent event stream */
+    bool ends;               /* the queue ends with our last word: shut our side down after it */
     uint8_t window_bits;     /* what is sent may be compressed to fit it; 0: not at all */
     struct ws_ending ending; /* counted from the start, complete in on_closed */
-    bool ends;               /* the queue ends with our last word: shut our side down after it */
+    struct ws_message message;
+    struct list_node wheel_node; /* in a slot of the ping wheel; on the closing list when CLOSING */
+    uint32_t pong_at;            /* the place of the pong that waits, if there is one */
+    uint32_t close_deadline_s;   /* CLOSING: when the peer's patience ends; process seconds */
 };
+
+_Static_assert(offsetof(struct ws_conn, ending) + sizeof(uint32_t) <= MEM_PREFETCHED,
+               "a delivery would wait for memory");
 
 /* One for a worker; registers itself at the end of the loop's turns. */
 struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options);
