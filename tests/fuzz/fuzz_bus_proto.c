@@ -1,14 +1,15 @@
 // needs: common/wire common/strbuf common/mem common/check common/errors
 /*
  * bus_proto: any bytes are refused or are one well-formed message: within its limits, with lists
- * that can be walked, and with the same bytes when it is encoded again. ZeroMQ gives a message
- * whole, so there is nothing to cut.
+ * that can be walked, and with the same bytes when it is encoded again. The bus hands messages over
+ * whole, so there are no pieces; but they lie anywhere, and each place must give the same message.
  */
 #include "common/bus_proto.h"
 
 #include "common/check.h"
 #include "common/digest.h"
 #include "common/mem.h"
+#include "moved.h"
 
 #include <string.h>
 
@@ -80,6 +81,22 @@ static void expect_lawful(const struct bus_message *message, const uint8_t *data
     }
 }
 
+static void check_moved(const uint8_t *data, size_t size, bool good, const struct strbuf *encoded)
+{
+    struct strbuf again = STRBUF_EMPTY;
+    struct moved moved = move_by(data, size, 1 + size % 7);
+    struct bus_message message;
+
+    CHECK(bus_decode(moved.data, size, &message) == good);
+    if (good) {
+        expect_lawful(&message, moved.data, size);
+        bus_encode(&message, &again);
+        CHECK(again.len == encoded->len && memcmp(again.data, encoded->data, again.len) == 0);
+    }
+    strbuf_fini(&again);
+    mem_free(moved.block);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct strbuf again = STRBUF_EMPTY;
@@ -88,13 +105,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t topic_id;
 
     (void)!bus_topic_decode(data, size, &topic, &topic_id);
-    if (!bus_decode(data, size, &message))
+    if (!bus_decode(data, size, &message)) {
+        check_moved(data, size, false, NULL);
         return 0;
+    }
     CHECK(size <= BUS_MESSAGE_BYTES_MAX);
     CHECK(bus_topic_decode(data, BUS_TOPIC_SIZE, &topic, &topic_id));
     CHECK(message.topic == topic && message.topic_id == topic_id);
     expect_lawful(&message, data, size);
     bus_encode(&message, &again);
+    check_moved(data, size, true, &again);
     CHECK(again.len == size);
     if (message.type == BUS_ANSWER && message.answer.err == ERR_INTERNAL)
         memcpy(again.data + ANSWER_ERR_AT, data + ANSWER_ERR_AT, 2); /* a newer version's */

@@ -1,6 +1,9 @@
 // needs: common/networks common/mem common/check
-/* Lines of the input are X-Forwarded-For fields. The client is the peer, or one whose text is in
- * the lines; and one line with commas is the same as many. */
+/*
+ * client_address: lines of the input are X-Forwarded-For fields. The client is the peer, or one
+ * whose text is in the lines. Values come whole, from a request that was read; they are cut where
+ * HTTP allows it: one line with commas is the same as many.
+ */
 #include "gateway/client_address.h"
 
 #include "common/check.h"

@@ -1,7 +1,7 @@
 // needs: gateway/http_target common/check common/errors
 /*
- * Any bytes as what a connection sends: whole, and split by the input itself, must make the same
- * events at the same places; and the bounds of limits.h hold at each of them.
+ * http_guard: any bytes as what a connection sends: whole, and split by the input itself, must make
+ * the same events at the same places; and the bounds of limits.h hold at each of them.
  */
 #include "gateway/http_guard.h"
 

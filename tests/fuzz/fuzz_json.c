@@ -10,6 +10,7 @@
 #include "common/event_check.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "moved.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -98,12 +99,10 @@ static void check_event_elsewhere(const uint8_t *data, size_t size)
     bool expected = event_check((struct span){data, size});
 
     for (size_t place = 1; place < 8; place++) {
-        uint8_t *block = mem_alloc(place + size);
+        struct moved moved = move_by(data, size, place);
 
-        if (size > 0)
-            memcpy(block + place, data, size);
-        CHECK(event_check((struct span){block + place, size}) == expected);
-        mem_free(block);
+        CHECK(event_check((struct span){moved.data, size}) == expected);
+        mem_free(moved.block);
     }
 }
 

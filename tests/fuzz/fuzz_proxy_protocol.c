@@ -1,5 +1,6 @@
 // needs: gateway/client_address common/networks common/check common/mem
-/* The first byte says in which pieces the rest comes: the result must be that of one piece. */
+/* proxy_protocol: the first byte says in which pieces the rest comes: the result must be that of
+ * one piece. */
 #include "gateway/proxy_protocol.h"
 
 #include "common/check.h"

@@ -1,13 +1,19 @@
-// needs: common/check common/mem
-/* settings_file: whatever the bytes are, what comes out lies within them and is a name and a value.
- * A file is read whole before, so there is nothing to cut. */
+// needs: common/strbuf common/check common/mem
+/*
+ * settings_file: whatever the bytes are, what comes out lies within them and is a name and a value.
+ * A file is read whole, not as it arrives; but lines do not touch each other, so a file that is cut
+ * at a line's end says in two parts what it says in one.
+ */
 #include "common/settings_file.h"
 
 #include "common/check.h"
 #include "common/mem.h"
+#include "common/strbuf.h"
 
 #include <ctype.h>
 #include <string.h>
+
+#define CUTS_MAX 8
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,16 +45,17 @@ static void check_line(const struct settings_file *file, const char *text, size_
     CHECK(file->line > 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Appends to said what the bytes say; returns how many lines they have. */
+static unsigned read_all(const uint8_t *data, size_t size, unsigned lines_before,
+                         struct strbuf *said)
 {
-    char *text = mem_strndup((const char *)data, 0);
+    char *text = mem_alloc(size + 1);
     struct settings_file file;
     const char *name;
     const char *value;
     const char *why = NULL;
     unsigned line = 0;
 
-    text = mem_realloc(text, size + 1);
     if (size > 0)
         memcpy(text, data, size);
     settings_file_init(&file, text, size);
@@ -57,13 +64,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         CHECK(file.line >= line && file.at <= file.end);
         line = file.line;
-        if (next == SETTINGS_FILE_LINE)
-            check_line(&file, text, size, name, value);
-        else if (next == SETTINGS_FILE_END)
+        if (next == SETTINGS_FILE_END)
             break;
-        else
+        if (next == SETTINGS_FILE_LINE) {
+            check_line(&file, text, size, name, value);
+            strbuf_printf(said, "%u %s=%s\n", lines_before + line, name, value);
+        } else {
             CHECK(why != NULL);
+            strbuf_printf(said, "%u !%s\n", lines_before + line, why);
+        }
     }
     mem_free(text);
+    return line;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct strbuf whole = STRBUF_EMPTY;
+    size_t tried = 0;
+
+    read_all(data, size, 0, &whole);
+    for (size_t cut = 1; cut <= size && tried < CUTS_MAX; cut++) {
+        struct strbuf parts = STRBUF_EMPTY;
+
+        if (data[cut - 1] != '\n')
+            continue;
+        tried++;
+        read_all(data + cut, size - cut, read_all(data, cut, 0, &parts), &parts);
+        CHECK(whole.len == parts.len);
+        CHECK(memcmp(strbuf_str(&whole), strbuf_str(&parts), whole.len) == 0);
+        strbuf_fini(&parts);
+    }
+    strbuf_fini(&whole);
     return 0;
 }

@@ -1,8 +1,14 @@
-// needs: common/check
-/* utf8: any bytes, whole and in two pieces, against a validator that decodes each character. */
+// needs: common/mem common/check
+/*
+ * utf8: any bytes, whole, in two pieces, byte by byte and at another place, against a validator
+ * that decodes each character.
+ */
 #include "common/utf8.h"
 
 #include "common/check.h"
+#include "moved.h"
+
+#define BYTES_MAX 256 /* one by one, each with all before it */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +35,28 @@ static size_t character_len(const uint8_t *data, size_t size)
     return len;
 }
 
+/* Refused at the first byte that shows it: what is taken so far is the beginning of a text. */
+static void check_bytes(const uint8_t *data, size_t size, bool valid)
+{
+    struct utf8_state state = {0};
+    bool good = true;
+
+    for (size_t at = 0; at < size && good; at++) {
+        good = utf8_feed(&state, data + at, 1);
+        CHECK((good && utf8_complete(&state)) == utf8_valid(data, at + 1));
+    }
+    CHECK((good && utf8_complete(&state)) == valid);
+}
+
+static void check_moved(const uint8_t *data, size_t size, bool valid, size_t characters)
+{
+    struct moved moved = move_by(data, size, 1 + size % 15);
+
+    CHECK(utf8_valid(moved.data, size) == valid);
+    CHECK(!valid || utf8_length(moved.data, size) == characters);
+    mem_free(moved.block);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t characters = 0;
@@ -46,6 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     valid = utf8_valid(data, size);
     CHECK(valid == (at == size));
     CHECK(!valid || utf8_length(data, size) == characters);
+    check_bytes(data, MIN(size, (size_t)BYTES_MAX),
+                BYTES_MAX >= size ? valid : utf8_valid(data, BYTES_MAX));
+    check_moved(data, size, valid, characters);
     for (size_t cut = 0; cut <= size; cut += 1 + size / 16) {
         struct utf8_state state = {0};
         bool fed = utf8_feed(&state, data, cut) && utf8_feed(&state, data + cut, size - cut);

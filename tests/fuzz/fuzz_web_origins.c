@@ -1,7 +1,10 @@
 // needs: common/mem common/check
-/* web_origins: the input is a list, a line feed, and an Origin header's value. What is read is part
+/*
+ * web_origins: the input is a list, a line feed, and an Origin header's value. What is read is part
  * of the text and written again is the same; a list allows what it names, and nothing that is none.
- * Both are one text each: there is nothing to cut. */
+ * The list is one setting and comes whole; but one that is cut at a comma is two lists, of which
+ * one allows what the whole does.
+ */
 #include "common/web_origins.h"
 
 #include "common/check.h"
@@ -41,6 +44,34 @@ static void check_origin(struct span text)
     mem_free(written);
 }
 
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t")] == '\0';
+}
+
+static void check_parts(const char *text, bool good, bool allowed, struct span origin)
+{
+    const char *comma = strchr(text, ',');
+    struct web_origins first;
+    struct web_origins rest;
+    char error[256];
+    bool both;
+    char *head;
+
+    if (comma == NULL)
+        return;
+    head = mem_strndup(text, (size_t)(comma - text));
+    both = web_origins_parse(head, &first, error, sizeof(error)) && !is_blank(head);
+    both =
+        web_origins_parse(comma + 1, &rest, error, sizeof(error)) && !is_blank(comma + 1) && both;
+    CHECK(both == good);
+    if (good)
+        CHECK(allowed == (web_origins_allow(&first, origin) || web_origins_allow(&rest, origin)));
+    web_origins_fini(&first);
+    web_origins_fini(&rest);
+    mem_free(head);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = mem_strndup((const char *)data, size);
@@ -49,13 +80,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct web_origins origins;
     struct web_origin parsed;
     char error[256] = "";
+    bool good;
 
     if (line != NULL) {
         *line = '\0';
         origin = (struct span){data + (line + 1 - text), size - (size_t)(line + 1 - text)};
     }
     check_origin(origin);
-    if (web_origins_parse(text, &origins, error, sizeof(error))) {
+    good = web_origins_parse(text, &origins, error, sizeof(error));
+    check_parts(text, good, good && web_origins_allow(&origins, origin), origin);
+    if (good) {
         if (web_origins_allow(&origins, origin))
             CHECK(origins.all || web_origin_parse(origin, &parsed));
         for (size_t i = 0; i < origins.count; i++) {

@@ -2,7 +2,8 @@
 /*
  * ws_handshake: lines of the input are the header values in the order of struct ws_handshake, an
  * empty line is an absent one. Whatever is accepted must have what RFC 6455, 4.2.1 requires, and a
- * value that moves between the lines of one list must not matter.
+ * value that moves between the lines of one list must not matter. Values come whole, from a request
+ * that was read: that is all there is to cut here; worker_http cuts the bytes of handshakes.
  */
 #include "gateway/ws_handshake.h"
 
