@@ -4,11 +4,13 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/store_admission.h"
 
 #include <string.h>
 
 /* The list is walked in so many steps for each check interval, so that look-ups are spread: of ten
- * thousand sessions sixteen are due at a time, and no message waits behind hundreds of them. */
+ * thousand sessions sixteen are due at a time, which is one statement, and no message waits behind
+ * hundreds of them. */
 #define CHECK_STEPS 640
 /* Of few sessions each is looked up so often as if there were as many as this. */
 #define CHECK_COUNT_MIN 16
@@ -23,12 +25,16 @@ struct sessions {
     uint64_t due;     /* look-ups times steps */
 };
 
-/* Looks one session up again. It may be gone, and another in its place, when the answer comes. */
+/* Looks sessions up again, with one statement. Each may be gone, and another in its place, when the
+ * answer comes. */
 struct recheck {
     struct pool_job job;
     struct sessions *sessions;
-    uint8_t token_hash[DIGEST_SHA256_SIZE];
-    enum err err;
+    size_t count;
+    struct question {
+        struct store_admission asked;
+        uint8_t token_hash[DIGEST_SHA256_SIZE];
+    } questions[];
 };
 
 static void end(struct session *session)
@@ -46,44 +52,76 @@ static void end(struct session *session)
 static void run_recheck(struct pool_job *job, struct db *db)
 {
     struct recheck *recheck = CONTAINER_OF(job, struct recheck, job);
-    struct store_session found;
+    struct store_admission *asked[STORE_ADMISSIONS_MAX];
 
-    recheck->err = store_session_find(db, recheck->token_hash, &found);
+    for (size_t i = 0; i < recheck->count; i++)
+        asked[i] = &recheck->questions[i].asked;
+    store_admit(db, asked, recheck->count);
 }
 
 static void look_soon(struct sessions *sessions, struct session *session);
 
+static void on_answer(struct sessions *sessions, const struct question *question)
+{
+    struct session *session = map_find(sessions->by_hash, question->token_hash);
+
+    if (session == NULL)
+        return;
+    session->rechecking = false;
+    if (question->asked.err == ERR_NO_ROW)
+        end(session);
+    else if (session->again)
+        look_soon(sessions, session);
+}
+
 static void on_rechecked(struct pool_job *job)
 {
     struct recheck *recheck = CONTAINER_OF(job, struct recheck, job);
-    struct session *session = map_find(recheck->sessions->by_hash, recheck->token_hash);
 
-    if (session != NULL) {
-        session->rechecking = false;
-        if (recheck->err == ERR_NO_ROW)
-            end(session);
-        else if (session->again)
-            look_soon(recheck->sessions, session);
-    }
+    for (size_t i = 0; i < recheck->count; i++)
+        on_answer(recheck->sessions, &recheck->questions[i]);
     mem_free(recheck);
 }
 
-/* False when the pool takes no more. */
-static bool submit_recheck(struct sessions *sessions, struct session *session)
+static struct recheck *make_recheck(struct sessions *sessions, struct session *const *asked,
+                                    size_t count)
 {
-    struct recheck *recheck = mem_alloc(sizeof(*recheck));
+    struct recheck *recheck = mem_alloc(sizeof(*recheck) + count * sizeof(struct question));
 
     recheck->job.run = run_recheck;
     recheck->job.done = on_rechecked;
     recheck->sessions = sessions;
-    recheck->err = ERR_DATABASE_UNAVAILABLE;
-    memcpy(recheck->token_hash, session->token_hash, sizeof(recheck->token_hash));
-    session->rechecking = pool_submit(sessions->db, &recheck->job);
-    if (session->rechecking)
-        session->again = false;
-    else
+    recheck->count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct question *question = &recheck->questions[i];
+
+        memcpy(question->token_hash, asked[i]->token_hash, sizeof(question->token_hash));
+        question->asked.token_hash = question->token_hash;
+        question->asked.err = ERR_DATABASE_UNAVAILABLE;
+    }
+    return recheck;
+}
+
+/* Up to STORE_ADMISSIONS_MAX, which then are behind all others. False when the pool takes no more:
+ * they stay where they are. */
+static bool look_up(struct sessions *sessions, struct session *const *asked, size_t count)
+{
+    struct recheck *recheck;
+
+    if (count == 0)
+        return true;
+    recheck = make_recheck(sessions, asked, count);
+    if (!pool_submit(sessions->db, &recheck->job)) {
         mem_free(recheck);
-    return session->rechecking;
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        asked[i]->rechecking = true;
+        asked[i]->again = false;
+        list_remove(&asked[i]->node);
+        list_push_back(&sessions->all, &asked[i]->node);
+    }
+    return true;
 }
 
 /* It may have ended unheard: the next round would be too late. An answer that is on its way may be
@@ -92,7 +130,7 @@ static bool submit_recheck(struct sessions *sessions, struct session *session)
 static void look_soon(struct sessions *sessions, struct session *session)
 {
     session->again = true;
-    if (session->rechecking || submit_recheck(sessions, session))
+    if (session->rechecking || look_up(sessions, &session, 1))
         return;
     list_remove(&session->node);
     list_push_front(&sessions->all, &session->node);
@@ -101,40 +139,64 @@ static void look_soon(struct sessions *sessions, struct session *session)
 /* Those that the pool did not take, which are the first of all. */
 static void look_again(struct sessions *sessions)
 {
-    struct list_node *node;
+    struct session *asked[STORE_ADMISSIONS_MAX] = {NULL};
+    size_t count;
 
-    while ((node = list_first(&sessions->all)) != NULL) {
-        struct session *session = LIST_ITEM(node, struct session, node);
+    do {
+        count = 0;
+        LIST_FOREACH (node, &sessions->all) {
+            struct session *session = LIST_ITEM(node, struct session, node);
 
-        if (!session->again || session->rechecking || !submit_recheck(sessions, session))
-            return;
-        list_remove(node);
-        list_push_back(&sessions->all, node);
-    }
+            if (count == ARRAY_LEN(asked) || !session->again || session->rechecking)
+                break;
+            asked[count++] = session;
+        }
+    } while (look_up(sessions, asked, count) && count == ARRAY_LEN(asked));
 }
 
-/* The one that was looked up longest ago. It stays the first while the pool does not take it. */
-static void check_next(struct sessions *sessions)
+/* Whether it is to be asked for; if not it has had its turn. */
+static bool wants_look(struct sessions *sessions, struct session *session)
 {
-    struct session *session = LIST_ITEM(list_first(&sessions->all), struct session, node);
+    bool expired = session->expires_at_us <= clock_wall_us();
 
-    if (session->expires_at_us <= clock_wall_us())
-        end(session);
-    else if (!session->rechecking && !submit_recheck(sessions, session))
-        return;
+    if (!expired && !session->rechecking)
+        return true;
     list_remove(&session->node);
     list_push_back(&sessions->all, &session->node);
+    if (expired)
+        end(session);
+    return false;
+}
+
+/* So many of those that were looked up longest ago. They stay the first while the pool does not
+ * take them. */
+static void check_next(struct sessions *sessions, size_t max)
+{
+    struct session *asked[STORE_ADMISSIONS_MAX] = {NULL};
+    size_t count = 0;
+    size_t seen = 0;
+
+    LIST_FOREACH_SAFE (node, &sessions->all) {
+        struct session *session = LIST_ITEM(node, struct session, node);
+
+        if (seen++ == max)
+            break;
+        if (wants_look(sessions, session))
+            asked[count++] = session;
+    }
+    look_up(sessions, asked, count);
 }
 
 static void on_timer(void *context)
 {
     struct sessions *sessions = context;
+    uint64_t due;
 
     look_again(sessions);
     sessions->due += MAX(map_count(sessions->by_hash), (size_t)CHECK_COUNT_MIN);
-    for (; sessions->due >= sessions->steps; sessions->due -= sessions->steps)
-        if (!list_empty(&sessions->all))
-            check_next(sessions);
+    for (due = sessions->due / sessions->steps; due > 0; due -= MIN(due, STORE_ADMISSIONS_MAX))
+        check_next(sessions, MIN(due, STORE_ADMISSIONS_MAX));
+    sessions->due %= sessions->steps;
 }
 
 struct sessions *sessions_create(struct loop *loop, struct pool *db, uint64_t check_ms)

@@ -6,6 +6,7 @@
 #include "gateway/sessions.h"
 
 #include "common/clock.h"
+#include "common/store_admission.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 #include <cmocka.h>
 
 #define JOBS_MAX    64
-#define MEMBERS_MAX 8
+#define MEMBERS_MAX 640
 #define CHECK_MS    16 /* a look at one session every millisecond */
 
 struct fixture {
@@ -28,6 +29,7 @@ static struct pool_job *jobs[JOBS_MAX];
 static size_t job_count;
 static bool pool_full;
 static enum err database_says;
+static int gone; /* a token that the database does not know, whatever it says; -1: none */
 static unsigned lookups;
 static uint8_t looked_up[DIGEST_SHA256_SIZE];
 
@@ -40,14 +42,16 @@ bool pool_submit(struct pool *pool, struct pool_job *job)
     return true;
 }
 
-enum err store_session_find(struct db *db, const uint8_t token_hash[DIGEST_SHA256_SIZE],
-                            struct store_session *session_out)
+void store_admit(struct db *db, struct store_admission *const *asked, size_t count)
 {
     assert_null(db);
-    lookups++;
-    memcpy(looked_up, token_hash, sizeof(looked_up));
-    memset(session_out, 0, sizeof(*session_out));
-    return database_says;
+    assert_true(count > 0 && count <= STORE_ADMISSIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        assert_false(asked[i]->wants_room);
+        lookups++;
+        memcpy(looked_up, asked[i]->token_hash, sizeof(looked_up));
+        asked[i]->err = looked_up[0] == gone ? ERR_NO_ROW : database_says;
+    }
 }
 
 /* What waits for the pool gets its turn; a pool that stops calls done only. */
@@ -86,6 +90,7 @@ static int begin(void **state)
     lookups = 0;
     pool_full = false;
     database_says = ERR_NONE;
+    gone = -1;
     fixture.loop = loop_create();
     fixture.sessions = sessions_create(fixture.loop, NULL, CHECK_MS);
     *state = &fixture;
@@ -107,17 +112,18 @@ static int end(void **state)
     return 0;
 }
 
-/* The token whose hash begins with this byte. */
-static const uint8_t *hash_of(uint8_t token)
+/* The token whose hash begins with these bytes. */
+static const uint8_t *hash_of(uint16_t token)
 {
     static uint8_t hash[DIGEST_SHA256_SIZE];
 
     memset(hash, 0xaa, sizeof(hash));
-    hash[0] = token;
+    hash[0] = (uint8_t)token;
+    hash[1] = (uint8_t)(token >> 8);
     return hash;
 }
 
-static void attach_after(struct fixture *f, size_t member, uint8_t token, uint64_t user_id,
+static void attach_after(struct fixture *f, size_t member, uint16_t token, uint64_t user_id,
                          uint64_t lasts_us, uint64_t revoked_before)
 {
     struct store_session found = {
@@ -126,7 +132,7 @@ static void attach_after(struct fixture *f, size_t member, uint8_t token, uint64
     sessions_attach(f->sessions, &members[member].base, hash_of(token), &found, revoked_before);
 }
 
-static void attach(struct fixture *f, size_t member, uint8_t token, uint64_t user_id,
+static void attach(struct fixture *f, size_t member, uint16_t token, uint64_t user_id,
                    uint64_t lasts_us)
 {
     attach_after(f, member, token, user_id, lasts_us, SESSIONS_UNKNOWN);
@@ -139,15 +145,16 @@ static void revoke(struct fixture *f, uint64_t user_id, int token)
     struct bus_revoke message = {.user_id = user_id};
 
     if (token >= 0)
-        message.token_hashes = (struct span){hash_of((uint8_t)token), DIGEST_SHA256_SIZE};
+        message.token_hashes = (struct span){hash_of((uint16_t)token), DIGEST_SHA256_SIZE};
     sessions_on_revoke(f->sessions, &message);
 }
 
 /* "1020": how often each of the first four members was told. */
 static void expect_ended(const char *expected)
 {
-    char got[MEMBERS_MAX + 1] = "";
+    char got[9] = "";
 
+    assert_true(strlen(expected) < sizeof(got));
     for (size_t i = 0; i < strlen(expected); i++)
         got[i] = (char)('0' + members[i].ended);
     assert_string_equal(got, expected);
@@ -359,6 +366,54 @@ static void test_recheck(void **state)
     expect_ended("11");
 }
 
+/* What is due at a time is asked for together: of 640 sessions forty, 32 of them at once. Of those
+ * that the database does not know any more each ends, and nobody else. */
+static void test_many_are_one_question(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = sessions_revoked(f->sessions);
+    unsigned ended = 0;
+
+    for (size_t i = 0; i < MEMBERS_MAX; i++)
+        attach_after(f, i, (uint16_t)i, 10 + i, LONG, before);
+    assert_int_equal(job_count, 0);
+    while (job_count == 0)
+        loop_turn(f->loop, 1);
+    assert_int_equal(job_count, 2);
+    run_jobs(true);
+    assert_int_equal(lookups, 40);
+    gone = 77; /* of 640 tokens three begin with it */
+    while (lookups < 2 * MEMBERS_MAX) {
+        loop_turn(f->loop, 1);
+        run_jobs(true);
+    }
+    for (size_t i = 0; i < MEMBERS_MAX; i++) {
+        assert_true((members[i].ended > 0) == (i % 256 == 77));
+        ended += members[i].ended > 0;
+    }
+    assert_int_equal(ended, 3);
+}
+
+/* What the pool does not take is the first to be asked for when it has room. */
+static void test_many_wait_for_the_pool(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = sessions_revoked(f->sessions);
+
+    pool_full = true;
+    revoke(f, 10, -1);
+    for (size_t i = 0; i < MEMBERS_MAX; i++)
+        attach_after(f, i, (uint16_t)i, 11, LONG, before);
+    turn_for(f, 5);
+    assert_int_equal(lookups, 0);
+    pool_full = false;
+    while (job_count == 0)
+        loop_turn(f->loop, 1);
+    assert_true(job_count >= MEMBERS_MAX / STORE_ADMISSIONS_MAX); /* all of them at once */
+    run_jobs(true);
+    assert_int_equal(lookups, MEMBERS_MAX);
+}
+
 /* A database that is away ends nobody. */
 static void test_recheck_without_an_answer(void **state)
 {
@@ -420,6 +475,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_older_answer_is_not_enough, begin, end),
         cmocka_unit_test_setup_teardown(test_a_full_pool_is_asked_again, begin, end),
         cmocka_unit_test_setup_teardown(test_recheck, begin, end),
+        cmocka_unit_test_setup_teardown(test_many_are_one_question, begin, end),
+        cmocka_unit_test_setup_teardown(test_many_wait_for_the_pool, begin, end),
         cmocka_unit_test_setup_teardown(test_recheck_without_an_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_gone_while_rechecking, begin, end),
     };
