@@ -1,5 +1,7 @@
 #include "common/common_passwords.h"
 
+#include "common/mem.h"
+
 #include <string.h>
 
 /* No line of the file is longer: test_common_passwords.c looks. */
@@ -48,6 +50,7 @@ static bool search(struct span wanted)
 bool common_passwords_have(struct span password)
 {
     uint8_t lower[LINE_BYTES_MAX];
+    bool found;
 
     if (password.len > sizeof(lower))
         return false;
@@ -56,5 +59,7 @@ bool common_passwords_have(struct span password)
 
         lower[i] = byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
     }
-    return search((struct span){lower, password.len});
+    found = search((struct span){lower, password.len});
+    mem_wipe(lower, sizeof(lower));
+    return found;
 }

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +25,14 @@ static bool parse_flat(const void *data, size_t len, struct json_doc **doc_out)
         *doc_out = doc;
         return true;
     }
-    mem_free(doc);
+    mem_free_wiped(doc);
     return false;
+}
+
+/* What Jansson reads may be a password, too, and its scanner keeps copies. */
+static void set_allocator(void)
+{
+    json_set_alloc_funcs(mem_alloc, mem_free_wiped);
 }
 
 /* jansson recurses for each level and allows 2,048 of them; nobody needs more than a few. */
@@ -55,6 +62,7 @@ static bool too_deep(const char *text, size_t len)
 
 enum err json_parse_object(const void *data, size_t len, struct json_doc **doc_out)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t error;
     json_t *root;
 
@@ -64,6 +72,7 @@ enum err json_parse_object(const void *data, size_t len, struct json_doc **doc_o
         return ERR_NONE;
     if (too_deep(data, len))
         return ERR_MALFORMED_JSON;
+    pthread_once(&once, set_allocator);
     root = json_loadb(data, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (root == NULL)
         return ERR_MALFORMED_JSON;
@@ -81,7 +90,7 @@ void json_doc_destroy(struct json_doc **doc)
     if (*doc == NULL)
         return;
     json_decref((*doc)->root); /* which takes NULL */
-    mem_free(*doc);
+    mem_free_wiped(*doc);
     *doc = NULL;
 }
 

@@ -2,7 +2,7 @@
  * json.h: reading a JSON object that a client sent. The only user of <jansson.h>.
  *
  * Strict (RFC 8259): valid UTF-8, no duplicate names, no trailing bytes, no \u0000, nested at most
- * JSON_DEPTH_MAX deep.
+ * JSON_DEPTH_MAX deep. What was read may be a password: nothing of it is in memory that was freed.
  */
 #ifndef BANTER_COMMON_JSON_H
 #define BANTER_COMMON_JSON_H

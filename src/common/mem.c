@@ -71,6 +71,13 @@ void mem_free(void *ptr)
     free(ptr);
 }
 
+void mem_free_wiped(void *ptr)
+{
+    if (ptr != NULL)
+        mem_wipe(ptr, malloc_usable_size(ptr));
+    free(ptr);
+}
+
 void mem_give_back(void)
 {
     malloc_trim(0);

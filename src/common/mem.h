@@ -26,6 +26,8 @@ char *mem_strndup(const char *text, size_t len);
 char *mem_printf(const char *format, ...) ATTR_PRINTF(1, 2);
 /* NULL is allowed. */
 void mem_free(void *ptr);
+/* The same, and all of it is wiped first, as mem_wipe() does. */
+void mem_free_wiped(void *ptr);
 /* Gives back to the system what was freed and is kept for later; takes a while. */
 void mem_give_back(void);
 /* Overwrites a secret in a way that the compiler keeps. */

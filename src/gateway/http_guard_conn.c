@@ -179,6 +179,7 @@ static void check_input(struct guard_conn *conn)
             if (phase == HTTP_GUARD_BROKEN || phase == HTTP_GUARD_HELD)
                 return;
         }
+        mem_wipe(bytes, (size_t)len); /* there may have been a password in it */
     }
 }
 

@@ -97,12 +97,25 @@ static enum err read_token(struct request *request)
     return ERR_NONE;
 }
 
+/* It may be a password, and libevent frees its buffers as they are: so what is taken out is wiped,
+ * piece by piece. */
 static enum err read_body(struct request *request)
 {
     struct evbuffer *input = evhttp_request_get_input_buffer(request->ev);
     size_t len = evbuffer_get_length(input);
+    uint8_t *body = mem_realloc(NULL, len);
+    struct evbuffer_iovec piece;
+    size_t at = 0;
+    enum err err;
 
-    return json_parse_object(evbuffer_pullup(input, -1), len, &request->body);
+    for (; at < len && evbuffer_peek(input, -1, NULL, &piece, 1) > 0; at += piece.iov_len) {
+        memcpy(body + at, piece.iov_base, piece.iov_len);
+        mem_wipe(piece.iov_base, piece.iov_len);
+        CHECK(evbuffer_drain(input, piece.iov_len) == 0);
+    }
+    err = json_parse_object(body, at, &request->body);
+    mem_free_wiped(body);
+    return err;
 }
 
 /* Who sends requests that are limited, before it is known which user it is. */

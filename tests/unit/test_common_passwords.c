@@ -1,4 +1,4 @@
-// needs: gen/common_passwords
+// needs: gen/common_passwords common/mem common/check
 /* common_passwords: each line of the file is found, in any letter case; nothing else is. */
 #include "common/common_passwords.h"
 #include "common/limits.h"
