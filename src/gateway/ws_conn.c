@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/metrics.h"
+#include "gateway/ping_wheel.h"
 #include "gateway/socket_poll.h"
 #include "gateway/ws_deflate.h"
 
@@ -13,8 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Pings are spread over the slots of a wheel, so that they never come in bursts. */
-#define WHEEL_SLOTS          32
 #define PINGS_UNANSWERED_MAX 2
 #define CLOSE_WAIT_S         5
 #define IOVECS_MAX           64
@@ -42,7 +41,7 @@ struct ws_set {
     struct ws_options options;
     struct ws_message_sink sink;
     struct ws_deflate *deflate; /* NULL: never */
-    struct list wheel[WHEEL_SLOTS];
+    struct ping_wheel wheel;
     struct list closing; /* CLOSING, in the order of their deadlines */
     struct due due;      /* something is queued, received bytes wait, or the state has changed */
     struct due spare;
@@ -50,8 +49,6 @@ struct ws_set {
     struct loop_timer *close_timer;
     struct frame *ping;
     struct frame *stream_ping;
-    unsigned wheel_at;   /* the slot whose turn is next */
-    unsigned wheel_fill; /* the slot that the next connection goes to */
     size_t count;
     size_t streams;      /* of these */
     size_t queue_bytes;  /* of all */
@@ -386,11 +383,11 @@ static void ping(struct ws_set *set, struct ws_conn *conn)
     }
 }
 
-/* One slot of the wheel: everyone in it is pinged, and who missed two is gone. */
+/* Everyone whose turn it is is pinged, and who missed two is gone. */
 static void on_ping_timer(void *context)
 {
     struct ws_set *set = context;
-    struct list *slot = &set->wheel[set->wheel_at++ % WHEEL_SLOTS];
+    struct list *slot = ping_wheel_turn(&set->wheel);
 
     LIST_FOREACH_SAFE (node, slot) {
         struct ws_conn *conn = LIST_ITEM(node, struct ws_conn, wheel_node);
@@ -428,14 +425,13 @@ struct ws_set *ws_set_create(struct loop *loop, const struct ws_options *options
         set->deflate = ws_deflate_create(options->deflate_min_bytes);
     set->sink =
         (struct ws_message_sink){on_frame, options->message_max, WS_FRAGMENTS_MAX, set->deflate};
-    for (size_t i = 0; i < WHEEL_SLOTS; i++)
-        list_init(&set->wheel[i]);
+    ping_wheel_init(&set->wheel, options->ping_ms);
     list_init(&set->closing);
     set->poll = socket_poll_create(loop, on_ready);
     set->ping = frame_create(WS_OP_PING, NULL, 0);
     set->stream_ping = frame_create_raw(stream_comment, sizeof(stream_comment) - 1);
     set->ping_timer = loop_timer_create(loop, on_ping_timer, set);
-    loop_timer_start_periodic(set->ping_timer, MAX(options->ping_ms / WHEEL_SLOTS, (uint64_t)1));
+    loop_timer_start_periodic(set->ping_timer, set->wheel.tick_ms);
     set->close_timer = loop_timer_create(loop, on_close_timer, set);
     loop_timer_start_periodic(set->close_timer, 1000);
     loop_on_turn_end(loop, on_turn_end, set);
@@ -473,16 +469,16 @@ size_t ws_set_count(const struct ws_set *set)
 void ws_set_foreach(struct ws_set *set, void (*fn)(struct ws_conn *conn, void *context),
                     void *context)
 {
-    for (size_t i = 0; i < WHEEL_SLOTS; i++)
-        LIST_FOREACH_SAFE (node, &set->wheel[i]) {
+    for (size_t i = 0; i < set->wheel.count; i++)
+        LIST_FOREACH_SAFE (node, &set->wheel.slots[i]) {
             fn(LIST_ITEM(node, struct ws_conn, wheel_node), context);
         }
 }
 
 void ws_set_abort(struct ws_set *set)
 {
-    for (size_t i = 0; i < WHEEL_SLOTS; i++)
-        LIST_FOREACH_SAFE (node, &set->wheel[i]) {
+    for (size_t i = 0; i < set->wheel.count; i++)
+        LIST_FOREACH_SAFE (node, &set->wheel.slots[i]) {
             drop(LIST_ITEM(node, struct ws_conn, wheel_node));
         }
     LIST_FOREACH_SAFE (node, &set->closing) {
@@ -500,7 +496,7 @@ void ws_conn_open(struct ws_conn *conn, struct ws_set *set, int fd, const void *
     conn->paused = true;
     out_queue_init(&conn->queue);
     ws_message_init(&conn->message);
-    list_push_back(&set->wheel[set->wheel_fill++ % WHEEL_SLOTS], &conn->wheel_node);
+    ping_wheel_add(&set->wheel, &conn->wheel_node);
     set->count++;
     if (early_len > 0)
         ws_message_hold(&conn->message, early, early_len);

@@ -29,7 +29,7 @@ const OWNERS = [
 ];
 
 // Pure modules take bytes and give values: no sockets, no clock of their own, no log.
-const PURE = /^(common\/(utf8|unicode|account_rules|common_passwords|networks|web_origins|rate|bus_proto|wire|strbuf|map|list)|gateway\/(ws_frame|ws_message|ws_handshake|ws_auth|ws_extensions|ws_deflate|http_list|http_guard|proxy_protocol|origin|cursor|slot_cache|rates|login_delay|tally)|broker\/(sequencer|dedupe|presence_hub))\.[ch]$/;
+const PURE = /^(common\/(utf8|unicode|account_rules|common_passwords|networks|web_origins|rate|bus_proto|wire|strbuf|map|list)|gateway\/(ws_frame|ws_message|ws_handshake|ws_auth|ws_extensions|ws_deflate|http_list|http_guard|proxy_protocol|origin|cursor|ping_wheel|slot_cache|rates|login_delay|tally)|broker\/(sequencer|dedupe|presence_hub))\.[ch]$/;
 const IMPURE_INCLUDE = /^(common\/(log|loop|bus_sock|db|pool)\.h|event2\/.*|zmq\.h|sys\/socket\.h|poll\.h)$/;
 
 // name: why not, and where nevertheless.

@@ -1,4 +1,4 @@
-// needs: gateway/ws_conn gateway/socket_poll gateway/out_queue gateway/ws_message gateway/ws_deflate gateway/ws_extensions gateway/ws_handshake gateway/http_list gateway/ws_frame gateway/frame common/loop common/metrics common/clock common/digest common/utf8 common/strbuf common/mem common/check
+// needs: gateway/ws_conn gateway/ping_wheel gateway/socket_poll gateway/out_queue gateway/ws_message gateway/ws_deflate gateway/ws_extensions gateway/ws_handshake gateway/http_list gateway/ws_frame gateway/frame common/loop common/metrics common/clock common/digest common/utf8 common/strbuf common/mem common/check
 /*
  * ws_echo: the gateway's WebSocket floors with an echo in the place of a chat, so that
  * tests/conformance sees what a message was understood as.

@@ -1,4 +1,4 @@
-// needs: gateway/socket_poll gateway/out_queue gateway/ws_message gateway/ws_deflate gateway/ws_frame gateway/frame common/loop common/metrics common/clock common/utf8 common/strbuf common/mem common/check
+// needs: gateway/ping_wheel gateway/socket_poll gateway/out_queue gateway/ws_message gateway/ws_deflate gateway/ws_frame gateway/frame common/loop common/metrics common/clock common/utf8 common/strbuf common/mem common/check
 /*
  * ws_conn: what a socket's owner is told and when: with messages that came with the handshake, with
  * pauses, with a peer that does not read, and at the end. A socket pair is the network.
