@@ -69,6 +69,10 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 /* While a worker's memory is full, sockets that have more than this to read must go. */
 #define LAGGARD_BYTES (16 * 1024)
 
+/* Pages of logs that a worker reads at a time for sockets that catch up: one for each of as many
+ * DB_THREADS as there may be, and few beside DB_QUEUE, where everybody's requests wait. */
+#define PAGE_READS_MAX 64
+
 /* Pages of lists and of history. */
 #define PAGE_LIMIT_DEFAULT   100
 #define PAGE_LIMIT_MAX       500

@@ -1,5 +1,8 @@
 #include "gateway/page_reads.h"
 
+#include "common/check.h"
+#include "common/limits.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 
@@ -15,6 +18,17 @@ struct page_reads {
     bool retry_armed;
     bool failing;      /* the last page could not be read: the database is away */
     struct list later; /* waiters that ask again when the timer fires */
+    size_t under_way;
+    bool giving;         /* whoever asks now has his turn */
+    struct map *readers; /* by user_id: those for whom there is no room now */
+    struct list turns;   /* the same ones: whose turn is next is the first */
+};
+
+/* A user and his waiters that have not had their turn. */
+struct reader {
+    uint64_t user_id;
+    struct list_node turn;
+    struct list waiting;
 };
 
 /* A page that is being read for some waiters. */
@@ -68,6 +82,60 @@ static void note_result(struct page_reads *reads, enum err err)
     }
 }
 
+/* ---- turns ---- */
+
+static void wait_for_turn(struct page_reads *reads, uint64_t user_id, struct list_node *waiter)
+{
+    struct reader *reader = map_find_u64(reads->readers, user_id);
+
+    if (reader == NULL) {
+        reader = mem_alloc(sizeof(*reader));
+        reader->user_id = user_id;
+        list_init(&reader->waiting);
+        map_put_u64(reads->readers, user_id, reader);
+        list_push_back(&reads->turns, &reader->turn);
+    }
+    list_push_back(&reader->waiting, waiter);
+}
+
+/* The first waiter of the user whose turn it is; NULL if it went away meanwhile. */
+static struct list_node *take_turn(struct page_reads *reads)
+{
+    struct reader *reader = LIST_ITEM(list_pop_front(&reads->turns), struct reader, turn);
+    struct list_node *waiter = list_pop_front(&reader->waiting);
+
+    if (!list_empty(&reader->waiting)) {
+        list_push_back(&reads->turns, &reader->turn);
+        return waiter;
+    }
+    map_remove_u64(reads->readers, reader->user_id);
+    mem_free(reader);
+    return waiter;
+}
+
+static void give_turns(struct page_reads *reads)
+{
+    while (reads->under_way < PAGE_READS_MAX && !list_empty(&reads->turns)) {
+        struct list_node *waiter = take_turn(reads);
+
+        if (waiter != NULL && reads->failing) {
+            page_reads_later(reads, waiter);
+        } else if (waiter != NULL) {
+            reads->giving = true;
+            reads->ops->again(reads->context, waiter);
+            reads->giving = false;
+        }
+    }
+}
+
+/* Not past those who wait: who reads on has had his turn. */
+static bool has_turn(const struct page_reads *reads)
+{
+    return reads->giving || (reads->under_way < PAGE_READS_MAX && list_empty(&reads->turns));
+}
+
+/* ---- reads ---- */
+
 static void on_read_done(struct pool_job *job)
 {
     struct page_read *page = CONTAINER_OF(job, struct page_read, read.job);
@@ -75,6 +143,7 @@ static void on_read_done(struct pool_job *job)
     struct list_node *waiter;
 
     list_remove(&page->node);
+    reads->under_way--;
     note_result(reads, page->read.err);
     if (page->source != NULL && page->read.err == ERR_NONE)
         reads->ops->page(reads->context, page->source, &page->read);
@@ -86,6 +155,7 @@ static void on_read_done(struct pool_job *job)
     }
     log_read_fini(&page->read);
     mem_free(page);
+    give_turns(reads);
 }
 
 /* NULL if the pool's queue is full. */
@@ -103,6 +173,7 @@ static struct page_read *start_read(struct page_reads *reads, struct page_source
         return NULL;
     }
     metrics_add(METRIC_LOG_PAGES, 1);
+    reads->under_way++;
     list_push_back(&source->reads, &page->node);
     return page;
 }
@@ -121,10 +192,14 @@ static struct page_read *find_read(const struct page_reads *reads, struct page_s
 }
 
 void page_reads_want(struct page_reads *reads, struct page_source *source, uint64_t after,
-                     struct list_node *waiter)
+                     uint64_t user_id, struct list_node *waiter)
 {
     struct page_read *page = find_read(reads, source, after);
 
+    if (page == NULL && !has_turn(reads)) {
+        wait_for_turn(reads, user_id, waiter);
+        return;
+    }
     if (page == NULL)
         page = start_read(reads, source, after);
     if (page == NULL)
@@ -158,6 +233,8 @@ struct page_reads *page_reads_create(struct loop *loop, struct pool *db, uint64_
     reads->context = context;
     reads->retry = loop_timer_create(loop, on_retry, reads);
     list_init(&reads->later);
+    list_init(&reads->turns);
+    reads->readers = map_create_u64();
     return reads;
 }
 
@@ -165,6 +242,8 @@ void page_reads_destroy(struct page_reads **reads)
 {
     if (*reads == NULL)
         return;
+    CHECK((*reads)->under_way == 0 && list_empty(&(*reads)->turns));
+    map_destroy(&(*reads)->readers);
     loop_timer_destroy(&(*reads)->retry);
     mem_free(*reads);
     *reads = NULL;

@@ -2,6 +2,10 @@
  * page_reads.h: reading the logs of rooms for subscribers that are behind what their rooms' rings
  * hold: one page at a time, and one page for all who wait for it.
  *
+ * At most PAGE_READS_MAX are read at a time, so that other queries need not stand behind a crowd
+ * that catches up; beyond them users have their turns one after the other, however many rooms each
+ * of them reads.
+ *
  * A page that could not be read is tried again, after a while and for ever: the database is away,
  * and who waits is told so by nobody else. While reads fail, one waiter tries for all.
  */
@@ -40,9 +44,9 @@ void page_source_init(struct page_source *source, uint64_t room_id);
 /* The room goes away; nobody waits any more. */
 void page_source_drop(struct page_source *source);
 
-/* The waiter wants what follows the event `after`. */
+/* The waiter, which is the user's, wants what follows the event `after`. */
 void page_reads_want(struct page_reads *reads, struct page_source *source, uint64_t after,
-                     struct list_node *waiter);
+                     uint64_t user_id, struct list_node *waiter);
 /* The page lacks what the waiter wants, and it should ask again later. */
 void page_reads_later(struct page_reads *reads, struct list_node *waiter);
 

@@ -244,7 +244,8 @@ static void pump(struct rooms *rooms, struct subscription *sub)
             return;
         }
         if (step == CURSOR_READ_LOG) {
-            page_reads_want(rooms->pages, &sub->room->pages, sub->cursor.next - 1, &sub->read_node);
+            page_reads_want(rooms->pages, &sub->room->pages, sub->cursor.next - 1, sub->user_id,
+                            &sub->read_node);
             return;
         }
         if (step == CURSOR_CAUGHT_UP) {
