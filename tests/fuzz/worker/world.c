@@ -98,7 +98,6 @@ static struct assets *make_assets(void)
     return assets;
 }
 
-/* Timers run by the real clock, which says nothing about an input: they are far away. */
 static void load_settings(struct settings *settings)
 {
     static const char *const flags[] = {
@@ -109,9 +108,6 @@ static void load_settings(struct settings *settings)
         "--origins=https://good.example",
         "--access-log=1",
         "--worker-memory-bytes=0",
-        "--ping-ms=3600000",
-        "--session-check-ms=3600000",
-        "--heartbeat-ms=60000",
         "--socket-auth-ms=600000",
         "--deflate-min-bytes=64",
     };
