@@ -80,6 +80,10 @@ cmocka_suite() {
 integration_suite() {
   ls tests/integration/test_*.c >/dev/null 2>&1 || return
   database=$work/mariadb
+  # Neither this database nor those that tests start outlive a run that is killed.
+  { echo "$work" && exec tail --pid=$$ -f /dev/null; } 2>/dev/null |
+    setsid sh tests/system/lib/reaper.sh >/dev/null 2>&1 &
+  export TEST_FOLDER="$work"
   if ! sh deploy/mariadb.sh start "$database"; then
     add integration 0 1 1
     return
@@ -87,6 +91,7 @@ integration_suite() {
   BANTER_TEST_DATABASE_URL=$(sh deploy/mariadb.sh url "$database")
   export BANTER_TEST_DATABASE_URL
   cmocka_suite integration
+  unset TEST_FOLDER
 }
 
 # number NAME FILE: the figure of a "# NAME 12" line of node's TAP summary, the last one.

@@ -169,6 +169,9 @@ export const floods = {
   },
 };
 
+// A flood run that has failed, or was killed, takes us with it.
+process.on('disconnect', () => process.exit(1));
+
 process.once('message', async ({ name, where }) => {
   let on = true;
   process.on('message', () => (on = false));

@@ -53,4 +53,7 @@ async function measure({ url, roomId, token }) {
   process.send('ready');
 }
 
+// A flood run that has failed, or was killed, takes us with it.
+process.on('disconnect', () => process.exit(1));
+
 process.once('message', measure);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { ROOT } from './env.mjs';
 import { run } from './process.mjs';
 import { isAlive } from './procfs.mjs';
+import { endWithUs } from './reaper.mjs';
 import { poll } from './wait.mjs';
 
 const SCRIPT = path.join(ROOT, 'deploy/mariadb.sh');
@@ -20,10 +21,12 @@ export class Database {
 
   // First start and restart with the same data.
   async start() {
+    endWithUs(this.dir);
     const { code, stdout, stderr } = await run(SCRIPT, ['start', this.dir], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME ?? '/',
+        TEST_FOLDER: this.dir,
         BANTER_MARIADB_TEMPLATE: TEMPLATE,
         BANTER_MARIADB_ARGS: process.env.BANTER_MARIADB_ARGS ?? '--innodb-buffer-pool-size=64M',
       },

@@ -12,15 +12,20 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Database } from './database.mjs';
-import { BIN_DIR, ROOT, SANDBOX, VALGRIND, WITHOUT_RATES, binary } from './env.mjs';
+import { BIN_DIR, ROOT, SANDBOX, VALGRIND, WITHOUT_RATES, binary, deadlineMs } from './env.mjs';
 import { freePort } from './ports.mjs';
 import { Adopted, Program } from './process.mjs';
 import { childrenOf, holderOfConnection, isAlive, pidsWithEnvironment } from './procfs.mjs';
+import { endWithUs } from './reaper.mjs';
 import { OWN, REMOTE, RemoteStack, WORKER_COUNTS } from './remote_stack.mjs';
-import { poll } from './wait.mjs';
+import { InVain, poll } from './wait.mjs';
 
 const REPORT =
   /ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL|check failed|^==\d+== (?!Warning: set address range)/m;
+
+// In both formats of the log. Within the first two seconds of dying at each start it is so many times.
+const CHILD_DIED = /master\.child_died\b.*?\bchild[="]+:?"?([\w.]+)/g;
+const DEATHS_AT_START = 5;
 
 // For whatever is started without the environment of a stack, too.
 export const SANITIZERS = {
@@ -49,6 +54,7 @@ export class Stack {
   constructor({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile }) {
     // Unix socket names are limited to 107 bytes, so the folder has a short name.
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-'));
+    endWithUs(this.dir);
     this.logDir = path.join(this.dir, 'log');
     fs.mkdirSync(this.logDir);
     this.database = new Database(path.join(this.dir, 'mariadb'));
@@ -124,10 +130,11 @@ export class Stack {
   // Until every worker answers that it is ready.
   async waitReady({ timeoutMs = 30_000 } = {}) {
     for (const gateway of this.gateways) {
+      const before = gateway.output().length;
       await poll(
         `${gateway.name} to be ready`,
         async () => {
-          if (gateway.exit) throw new Error(`${gateway.name} ended: ${JSON.stringify(gateway.exit)}`);
+          this.checkAlive(gateway, before);
           await this.waitWorkersReady(gateway);
           return true;
         },
@@ -136,11 +143,30 @@ export class Stack {
     }
   }
 
+  // Throws when waiting is in vain: a program has ended, or a worker dies again and again.
+  checkAlive(gateway, before) {
+    const inVain = (program, what) => {
+      throw new InVain(`${program.name}${what}; its log ends with:\n${lastLines(program.output())}`);
+    };
+    for (const program of [gateway, ...this.brokers]) {
+      if (program?.exit && !this.expectedDead.has(program)) inVain(program, ` ended: ${JSON.stringify(program.exit)}`);
+    }
+    const deaths = new Map();
+    for (const [, child] of gateway.output().slice(before).matchAll(CHILD_DIED)) {
+      deaths.set(child, (deaths.get(child) ?? 0) + 1);
+      if (deaths.get(child) === DEATHS_AT_START) inVain(gateway, `: ${child} died ${DEATHS_AT_START} times`);
+    }
+  }
+
   // The kernel spreads connections, so it takes several answers in a row to be sure.
   async waitWorkersReady(gateway) {
     const wanted = Number(this.env.BANTER_WORKERS) || 1;
     for (let i = 0; i < (wanted === 1 ? 1 : wanted * 5); i += 1) {
-      const answer = await fetch(`${gateway.url}/readyz`, { headers: { connection: 'close' } });
+      // A connection that waits for a worker that has died is never answered.
+      const answer = await fetch(`${gateway.url}/readyz`, {
+        headers: { connection: 'close' },
+        signal: AbortSignal.timeout(deadlineMs(2_000)),
+      });
       const text = await answer.text();
       if (answer.status !== 200) throw new Error(`/readyz: ${answer.status} ${text}`);
     }
@@ -366,12 +392,13 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
+const lastLines = (text) => text.trimEnd().split('\n').slice(-40).join('\n');
+
 function tellLogs(dir) {
   for (const name of fs.readdirSync(dir)) {
     if (name === 'mariadb.log') continue;
-    const lines = fs.readFileSync(path.join(dir, name), 'utf8').trimEnd().split('\n');
     process.stderr.write(`--- ${path.relative(ROOT, path.join(dir, name))}, its last lines:\n`);
-    process.stderr.write(`${lines.slice(-40).join('\n')}\n`);
+    process.stderr.write(`${lastLines(fs.readFileSync(path.join(dir, name), 'utf8'))}\n`);
   }
 }
 

@@ -4,8 +4,11 @@ import { deadlineMs } from './env.mjs';
 
 export { delay };
 
+// What a probe throws when there is nothing to wait for any more.
+export class InVain extends Error {}
+
 // Calls probe() until it returns something truthy, and returns that. A probe that throws counts as
-// "not yet"; its last error is part of the failure.
+// "not yet" (but for InVain); its last error is part of the failure.
 export async function poll(what, probe, { timeoutMs = 10_000, everyMs = 20 } = {}) {
   const until = Date.now() + deadlineMs(timeoutMs);
   let last;
@@ -15,6 +18,7 @@ export async function poll(what, probe, { timeoutMs = 10_000, everyMs = 20 } = {
       const value = await probe();
       if (value) return value;
     } catch (error) {
+      if (error instanceof InVain) throw error;
       last = error;
     }
     if (Date.now() > until) {
