@@ -7,8 +7,8 @@
  *
  * The first byte chooses how the worker is used, the second the story. Then each message has its
  * length in two bytes; with the highest bit it is a subscription of a broker's. A message comes
- * whole or not at all, so there is nothing to cut. Numbers of commands, which a broker knows, are
- * put where a message has its own below 16.
+ * whole or not at all, so there is nothing to cut. Numbers of commands and questions, which a
+ * broker knows, are put where a message has its own below 16.
  */
 #include "worker/frames.h"
 
@@ -36,12 +36,13 @@ static void send_text(struct client *client, const char *text)
     strbuf_fini(&frame);
 }
 
-/* A message with the number of a command that waits, if it names one. */
+/* A message with the number of what waits, if it names one. */
 static bool put_number(struct bus_message *message)
 {
-    uint64_t *number = message->type == BUS_ANSWER  ? &message->answer.command_id
-                       : message->type == BUS_EVENT ? &message->event.command_id
-                                                    : NULL;
+    uint64_t *number = message->type == BUS_ANSWER          ? &message->answer.command_id
+                       : message->type == BUS_EVENT         ? &message->event.command_id
+                       : message->type == BUS_PRESENCE_LIST ? &message->presence_list.query_id
+                                                            : NULL;
     uint64_t worker_id;
 
     if (number == NULL || *number >= KNOWN_MAX)
@@ -111,11 +112,12 @@ static void check_frames(const struct client *client)
         frame_fini(&frame);
 }
 
-static void send_request(struct client *client)
+static void send_request(struct client *client, bool asks)
 {
-    static const char text[] = "POST /api/chat/rooms/9/join HTTP/1.1\r\nHost: a\r\n" BEARER "\r\n";
+    static const char join[] = "POST /api/chat/rooms/9/join HTTP/1.1\r\nHost: a\r\n" BEARER "\r\n";
+    static const char ask[] = "GET /api/chat/rooms/5/users HTTP/1.1\r\nHost: a\r\n" BEARER "\r\n";
 
-    client_send(client, text, sizeof(text) - 1);
+    client_send(client, asks ? ask : join, strlen(asks ? ask : join));
 }
 
 static void tell(const uint8_t *data, size_t size, struct strbuf *got)
@@ -137,7 +139,9 @@ static void tell(const uint8_t *data, size_t size, struct strbuf *got)
     send_text(&multi, "{\"type\":\"subscribe\",\"room_id\":6}");
     send_text(&multi, "{\"type\":\"message\",\"room_id\":5,\"text\":\"a\",\"client_id\":\"c\"}");
     send_text(&single, "{\"text\":\"b\",\"client_id\":\"d\"}");
-    send_request(&rest);
+    send_request(&rest, (data[0] & 4) != 0);
+    if ((data[0] & 8) != 0)
+        send_text(&multi, "{\"type\":\"typing\",\"room_id\":5}");
     receive_all(data + HEAD_SIZE, size - HEAD_SIZE);
     played_bus_mute(false);
     world_settle();

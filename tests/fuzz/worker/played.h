@@ -26,11 +26,11 @@ bool played_step(void);
  * socket, where they are a subscription. */
 void played_bus_receive(bool commands, const uint8_t *data, size_t len);
 
-/* While it is mute, the broker keeps the worker's commands; then it answers them. Other messages
- * are not answered meanwhile. */
+/* While it is mute, the broker keeps the worker's commands, and its questions who is online; then
+ * it answers them. Other messages are not answered meanwhile. */
 void played_bus_mute(bool mute);
-/* The number of a command that is kept, by its place, which is taken modulo their count; 0 if there
- * is none. *worker_id_out is who sent it. */
+/* The number of what is kept, by its place, which is taken modulo their count; 0 if there is
+ * nothing. *worker_id_out is who sent it. */
 uint64_t played_bus_kept(size_t place, uint64_t *worker_id_out);
 
 /* ---- between the floors ---- */

@@ -48,7 +48,7 @@ static struct bus_sock commands;
 static struct bus_sock events;
 static struct list queue = {{&queue.head, &queue.head}};
 static struct heard heard[HEARD_MAX];
-static struct list kept = {{&kept.head, &kept.head}}; /* commands */
+static struct list kept = {{&kept.head, &kept.head}}; /* commands and questions */
 static bool is_mute;
 static struct sent sent[KEYS_MAX];
 static size_t sent_count;
@@ -296,6 +296,10 @@ uint64_t played_bus_kept(size_t place, uint64_t *worker_id_out)
         if (place-- > 0)
             continue;
         CHECK(bus_decode(waiting->data, waiting->len, &message));
+        if (message.type == BUS_PRESENCE_QUERY) {
+            *worker_id_out = message.presence_query.worker_id;
+            return message.presence_query.query_id;
+        }
         *worker_id_out = message.command.worker_id;
         return message.command.command_id;
     }
@@ -352,7 +356,7 @@ void bus_sock_send(struct bus_sock *sock, const void *data, size_t len)
     CHECK(sock == &commands);
     CHECK(bus_decode(data, len, &message));
     if (is_mute) {
-        if (message.type == BUS_COMMAND)
+        if (message.type == BUS_COMMAND || message.type == BUS_PRESENCE_QUERY)
             keep(&kept, data, len);
         return;
     }
