@@ -279,7 +279,7 @@ void children_reap(struct master *master)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == master->successor)
+        if (pid == master->usher)
             upgrade_gone(master, status);
         for (size_t i = 0; i < master->places; i++)
             if (master->children[i].pid == pid)

@@ -82,6 +82,7 @@ struct master {
     bool upgrade_again; /* the same */
 
     pid_t successor; /* 0: no upgrade is under way */
+    pid_t usher;     /* its parent, a child of ours */
     int successor_pipe;
     uint64_t successor_until_ms; /* then it is told to end */
     bool successor_failed;       /* it was told so */
@@ -141,7 +142,7 @@ void reload_step(struct master *master, uint64_t now);
 
 void upgrade_begin(struct master *master);
 void upgrade_step(struct master *master, uint64_t now);
-/* The process that upgrade_begin() has started has ended. */
+/* The usher has ended: with its successor, or because that one has taken over. */
 void upgrade_gone(struct master *master, int status);
 /* In the new master: takes the sockets over; false if there is nobody to take them from. A fault is
  * fatal: then the old master goes on. */

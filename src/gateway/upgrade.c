@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #define VARIABLE "BANTERUPGRADE"
 /* The new master gives up after READY_WAIT_MS by itself; one that hangs is ended then. */
 #define SUCCESSOR_WAIT_MS (READY_WAIT_MS + 10000)
+/* As shells say it: a status above is a signal. */
+#define STATUS_SIGNAL 128
 
 /* In the child, which has one thread and holds nothing. */
 ATTR_NORETURN static void become_successor(struct master *master, int ready_pipe)
@@ -46,6 +49,50 @@ ATTR_NORETURN static void become_successor(struct master *master, int ready_pipe
     _exit(127);
 }
 
+/*
+ * A service manager waits for the end of its own children only: at a stop, systemd kills a main
+ * process that is none of them with SIGKILL, at once. So the new master must not stay our child. It
+ * is the child of an usher, a copy of us that waits for it, ends as it ends, and dies once it
+ * serves: then the kernel makes it the manager's child.
+ */
+ATTR_NORETURN static void become_usher(struct master *master, int ready_pipe, int pid_pipe)
+{
+    int status = 0;
+    pid_t pid;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pid = fork();
+    if (pid == 0)
+        become_successor(master, ready_pipe);
+    if (pid < 0 || write(pid_pipe, &pid, sizeof(pid)) != (ssize_t)sizeof(pid))
+        _exit(127);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    _exit(WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* The usher's pid, and through *successor the new master's; -1, with errno, when there is none. */
+static pid_t start(struct master *master, int ready_pipe, pid_t *successor)
+{
+    int ends[2];
+    ssize_t got;
+    pid_t usher;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -1;
+    usher = fork();
+    if (usher == 0)
+        become_usher(master, ready_pipe, ends[1]);
+    close(ends[1]);
+    got = usher > 0 ? read(ends[0], successor, sizeof(*successor)) : -1;
+    close(ends[0]);
+    if (usher > 0 && got != (ssize_t)sizeof(*successor)) {
+        errno = EAGAIN; /* it could not fork, either */
+        return -1;
+    }
+    return usher;
+}
+
 static const char *refusal(const struct master *master)
 {
     if (master->stopping || master->successor != 0)
@@ -59,7 +106,6 @@ void upgrade_begin(struct master *master)
 {
     const char *why = refusal(master);
     int ends[2];
-    pid_t pid;
 
     master->upgrade_again = why == NULL && (master->next != NULL || !master->serving);
     if (master->upgrade_again)
@@ -74,17 +120,15 @@ void upgrade_begin(struct master *master)
         log_warn("master.upgrade_refused", "reason=\"%s\"", why);
         return;
     }
-    pid = fork();
-    if (pid == 0)
-        become_successor(master, ends[1]);
+    master->usher = start(master, ends[1], &master->successor);
     close(ends[1]);
-    if (pid < 0) {
+    if (master->usher < 0) {
         log_error("master.fork_failed", "errno=%d", errno);
+        master->successor = 0;
         close(ends[0]);
         return;
     }
-    log_info("master.upgrade", "program=%s pid=%d", master->program, (int)pid);
-    master->successor = pid;
+    log_info("master.upgrade", "program=%s pid=%d", master->program, (int)master->successor);
     master->successor_pipe = ends[0];
     master->successor_failed = false;
     master->successor_until_ms = clock_mono_ms() + SUCCESSOR_WAIT_MS;
@@ -103,13 +147,32 @@ static void say_failed(const struct master *master, const char *why, int number)
               master->program, (int)master->successor, why, number);
 }
 
+/* The successor serves, and nobody but the service manager waits for it any more. */
+static void hand_over(struct master *master)
+{
+    sd_notify_send("MAINPID=%d", (int)master->successor);
+    children_end_admin(master, false); /* its address is wanted */
+    master_stop(master, WORKER_RETIRE);
+}
+
 void upgrade_gone(struct master *master, int status)
 {
-    if (master->succeeded)
-        log_error("master.successor_died", "pid=%d status=%d", (int)master->successor, status);
-    else if (!master->successor_failed)
-        say_failed(master, WIFSIGNALED(status) ? "signal" : "status",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_SIGNAL + WTERMSIG(status);
+    bool by_signal = code > STATUS_SIGNAL;
+
+    master->usher = 0;
+    if (master->succeeded) {
+        if (WIFEXITED(status))
+            log_error("master.successor_died", "pid=%d status=%d", (int)master->successor, code);
+        if (!master->stopping)
+            hand_over(master);
+        return;
+    }
+    if (WIFSIGNALED(status))
+        kill(master->successor, SIGKILL); /* somebody ended the usher alone */
+    if (!master->successor_failed)
+        say_failed(master, by_signal ? "signal" : "status",
+                   by_signal ? code - STATUS_SIGNAL : code);
     close_pipe(master);
     master->successor = 0;
 }
@@ -125,10 +188,8 @@ void upgrade_step(struct master *master, uint64_t now)
     if (!master->successor_failed && read(master->successor_pipe, &byte, 1) == 1) {
         log_info("master.succeeded", "pid=%d", (int)master->successor);
         master->succeeded = true;
-        sd_notify_send("MAINPID=%d", (int)master->successor);
         close_pipe(master);
-        children_end_admin(master, false); /* its address is wanted */
-        master_stop(master, WORKER_RETIRE);
+        kill(master->usher, SIGKILL); /* upgrade_gone() goes on */
         return;
     }
     if (now < master->successor_until_ms)

@@ -118,6 +118,10 @@ check 'the service was not stopped for it' \
   test "$(systemctl show --value -p ActiveEnterTimestampMonotonic banter-gateway)" = "$since"
 check 'ready after the upgrade' becomes_ready
 check 'the session is still good' say two
+# The process that came with the upgrade is told to stop as the first one would be: in order.
+ends_in_order() { systemctl restart banter-gateway && ! journalctl -u banter-gateway | grep 'Killing process'; }
+check 'a gateway that took over stops in order' ends_in_order
+check 'ready after the restart' becomes_ready
 
 before=$(main_pid gateway)
 kill -KILL "$before"

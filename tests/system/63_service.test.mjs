@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { BIN_DIR, SLOW, binary } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
-import { isAlive } from './lib/procfs.mjs';
+import { childrenOf, isAlive, parentOf } from './lib/procfs.mjs';
 import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
@@ -87,6 +87,8 @@ describe('sd_notify', () => {
         const main = await ear.wait('MAINPID');
         assert.equal(main.pid, gateway.pid, 'only the main process is believed');
         const fresh = Number(main.fields.MAINPID);
+        // A manager waits for the end of its own children only; whoever adopts orphans is in its place here.
+        assert.ok(![gateway.pid, ...childrenOf(gateway.pid)].includes(parentOf(fresh)), 'the old one is not its parent');
         const since = ear.messages.indexOf(main);
         await poll('the old one to end', () => gateway.exit, { timeoutMs: 20_000 });
         await poll('the watchdog to be fed by the new one', () =>

@@ -14,7 +14,7 @@ function allPids() {
   return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
-function parentOf(pid) {
+export function parentOf(pid) {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
