@@ -6,7 +6,7 @@
 #   mariadb.sh status DIR    exit status 0 when it runs, 3 when not
 #   mariadb.sh url DIR       the BANTER_DATABASE_URL of it
 #
-# DIR holds data/, mariadb.sock, mariadb.pid and mariadb.log. Nobody listens on the network, and DIR
+# DIR holds data/, tmp/, mariadb.sock, mariadb.pid and mariadb.log. Nobody listens on the network, and DIR
 # opens for its owner alone, so the database user "banter" needs no password. It owns the database
 # "banter" and every database named "banter_..." (what tests make).
 #
@@ -81,7 +81,7 @@ initialise() {
     # --force: whether names of hosts can be looked up here does not matter to a server without network.
     # shellcheck disable=SC2046 # two words or none
     mariadb-install-db --no-defaults --force --auth-root-authentication-method=normal --skip-test-db \
-      --skip-name-resolve --innodb-log-file-size=48M --datadir="$DIR/data.new" \
+      --skip-name-resolve --innodb-log-file-size=48M --datadir="$DIR/data.new" --tmpdir="$DIR/tmp" \
       $([ "$(id -u)" -ne 0 ] || echo --user=root) >"$DIR/mariadb.log" 2>&1 || {
       tail -n 20 "$DIR/mariadb.log" >&2
       fail "mariadb-install-db failed; the whole log is $DIR/mariadb.log"
@@ -120,18 +120,21 @@ start() {
     say "already running (pid $pid)"
     return
   fi
+  # Of its own: a server that starts removes every temporary table from its tmpdir, and in /tmp those
+  # of others that run.
+  mkdir -p "$DIR/tmp"
   [ -d "$DIR/data" ] || initialise
   write_init_sql
   user=$(stat -c %U "$DIR/data")
   if [ "$(id -u)" -eq 0 ]; then
-    chown "$user" "$DIR/init.sql"
+    chown "$user" "$DIR/init.sql" "$DIR/tmp"
     user=--user=$user
   else
     user=
   fi
   # In a session of its own, so that a Ctrl-C is for whoever called us: the server goes last.
   # shellcheck disable=SC2086 # user and the arguments are words
-  setsid mariadbd --no-defaults --datadir="$DIR/data" --socket="$DIR/mariadb.sock" \
+  setsid mariadbd --no-defaults --datadir="$DIR/data" --tmpdir="$DIR/tmp" --socket="$DIR/mariadb.sock" \
     --pid-file="$DIR/mariadb.pid" --log-error="$DIR/mariadb.log" --init-file="$DIR/init.sql" \
     --skip-networking --skip-log-bin --skip-name-resolve --skip-symbolic-links \
     --character-set-server=utf8mb4 --collation-server=utf8mb4_bin \
