@@ -26,8 +26,10 @@
 #include <unistd.h>
 
 #define GREAT_MESSAGE_MAX (16 * 1024 * 1024)
-#define QUEUE_MAX         (256 * 1024 * 1024)
-#define HEAD_MAX          4096
+/* So long that not even the first slot of the wheel has its turn: no case expects a ping. */
+#define NO_PING_MS (UINT64_C(1000) * 24 * 3600 * 1000)
+#define QUEUE_MAX  (256 * 1024 * 1024)
+#define HEAD_MAX   4096
 
 struct port {
     struct loop *loop;
@@ -162,7 +164,7 @@ static void on_connection(void *context)
 
 static unsigned open_port(struct port *port, struct loop *loop, uint32_t message_max)
 {
-    struct ws_options options = {&handlers, 3600000, QUEUE_MAX, message_max, 1};
+    struct ws_options options = {&handlers, NO_PING_MS, QUEUE_MAX, message_max, 1};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
 
