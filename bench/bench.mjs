@@ -3,6 +3,9 @@
 //   BENCH_REPEAT=5   how often; the servers of a scenario run one after the other in each
 //                    repetition, so that whatever else the machine does hits all of them
 //   ONLY=one_room    only scenarios or servers whose name has that text
+//   BENCH_DATA_DIR=dir
+//                    where the database's files are, where a scenario does not say it: as a rule
+//                    the folder for temporary files; /dev/shm is memory
 //   BENCH_OUT=dir    where the results go: docs/benchmarks for the whole, else build/bench
 //
 // The exit status is 1 when a run of Banter failed, or lost, repeated or reordered anything.

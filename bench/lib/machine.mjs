@@ -20,6 +20,9 @@ function said(file, args, part = /.+/) {
 const packageVersion = (name) => JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
 export const debianVersion = (name) => said('dpkg-query', ['-W', '-f=${Version}', name]);
 
+// What kind of file system the database's files are on, where a scenario does not say it.
+const fileSystem = (dir) => `${dir}, ${said('stat', ['-f', '-c', '%T', dir])}`;
+
 export function machine() {
   const cpus = os.cpus();
 
@@ -29,6 +32,7 @@ export function machine() {
     memory_gib: Math.round(os.totalmem() / 2 ** 30),
     virtual: said('sh', ['-c', 'lscpu | sed -n "s/^Hypervisor vendor: *//p"']) || 'none seen',
     kernel: os.release(),
+    database_files: fileSystem(process.env.BENCH_DATA_DIR || os.tmpdir()),
     system: said('sh', ['-c', '. /etc/os-release && echo "$PRETTY_NAME"']),
   };
 }

@@ -74,6 +74,12 @@ export const PROMISES = [
     met: (value) => value <= 5,
   },
   {
+    scenario: 'publish to delivery, no disk',
+    text: 'the same with the database’s files in memory',
+    values: within('publish_memory', 'p99_ms', 'p50_ms'),
+    met: (value) => value <= 5,
+  },
+  {
     scenario: 'idle connections',
     text: 'at most 1 kB (1,024 bytes) for each',
     values: own('idle', 'memory_bytes'),

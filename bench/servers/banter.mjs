@@ -62,9 +62,12 @@ export const CROWD = {
 };
 
 // The worker has the server's core; everything else shares the load's. Without cores nothing is
-// pinned. worker is the first of them, for when there is only one.
-export async function startBanter({ rooms, serverCore, loadCore, workers = 1, brokers = 1, env = {} }) {
-  const stack = await startStack({ workers, brokers, env: { log_level: 'warn', ...CROWD, ...env } });
+// pinned. worker is the first of them, for when there is only one. The database's files are in
+// dataDir, or where the scenario says nothing, in BENCH_DATA_DIR.
+export async function startBanter({
+  rooms, serverCore, loadCore, workers = 1, brokers = 1, env = {}, dataDir = process.env.BENCH_DATA_DIR,
+}) {
+  const stack = await startStack({ workers, brokers, dataDir, env: { log_level: 'warn', ...CROWD, ...env } });
   try {
     const plan = await seed(stack.database, rooms);
     const [broker, ...otherBrokers] = stack.brokers.map(({ pid }) => pid);

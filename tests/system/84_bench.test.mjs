@@ -1,14 +1,19 @@
 // The bench measures what it says: its arithmetic, its page, and a short run of the real load
 // generator against Banter and the limit server, in which nothing may be lost. Nothing is timed.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import test from 'node:test';
 import { series, written } from '../../bench/lib/figures.mjs';
 import { page } from '../../bench/lib/page.mjs';
+import { alike } from '../../bench/lib/plan.mjs';
 import { bars, percentiles } from '../../bench/lib/pictures.mjs';
 import { PROMISES } from '../../bench/lib/promises.mjs';
 import { runOnce } from '../../bench/lib/runs.mjs';
 import { SCENARIOS } from '../../bench/lib/scenarios.mjs';
 import { differences, median, ratios, spread } from '../../bench/lib/stats.mjs';
+import { startBanter } from '../../bench/servers/banter.mjs';
 
 const values = (...list) => list.map((value, repetition) => ({ repetition, value }));
 const scenario = (id) => SCENARIOS.find((one) => one.id === id);
@@ -109,6 +114,19 @@ test('the database alone is measured beside Banter', async () => {
   const both = await runOnce('banter', small, 1);
   assert.deepEqual(both.map(({ server, failed }) => [server, failed]), [['banter', undefined], ['bulk', undefined]]);
   assert.ok(both[1].rows_per_s > 0);
+});
+
+test('the database keeps its files where it is told, and leaves none', async () => {
+  const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-bench-data-'));
+  try {
+    const server = await startBanter({ rooms: alike(1, 2, 1), dataDir });
+    const [own, ...others] = fs.readdirSync(dataDir);
+    const there = fs.existsSync(path.join(dataDir, String(own), 'mariadb/data'));
+    await server.stop();
+    assert.deepEqual([there, others, fs.readdirSync(dataDir)], [true, [], []]);
+  } finally {
+    fs.rmSync(dataDir, { recursive: true });
+  }
 });
 
 test('connections come twice, cold and warm', async () => {

@@ -51,19 +51,21 @@ const stacks = new Set();
 let counter = 0;
 
 export class Stack {
-  constructor({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile }) {
+  constructor({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile, dataDir }) {
     // Unix socket names are limited to 107 bytes, so the folder has a short name.
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-'));
     endWithUs(this.dir);
     this.logDir = path.join(this.dir, 'log');
     fs.mkdirSync(this.logDir);
-    this.database = new Database(path.join(this.dir, 'mariadb'));
+    this.dataDir = dataDir ? fs.mkdtempSync(path.join(dataDir, 'banter-')) : this.dir;
+    this.database = new Database(path.join(this.dataDir, 'mariadb'));
     this.env = {
       PATH: process.env.PATH,
       HOME: this.dir,
       ...SANITIZERS,
       ...TEST_SETTINGS,
       BANTER_RUN_DIR: this.dir,
+      ...(dataDir ? { BANTER_DATABASE_URL: this.database.url } : {}),
       BANTER_ADMIN_LISTEN: '',
       BANTER_WORKERS: String(workers),
       ...stringValues(env),
@@ -294,7 +296,8 @@ export class Stack {
     await this.database.kill();
     keepLogs(this);
     // A database that a failed test was just starting may still write.
-    fs.rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+    for (const dir of new Set([this.dir, this.dataDir]))
+      fs.rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 
@@ -310,7 +313,7 @@ function stringValues(settings = {}) {
 
 // Settings in env go to every process, gatewayEnv and brokerEnv to one kind; names may be written
 // short: {command_timeout_ms: 2000}. gatewayFile is a program to start instead of the one that is
-// tested.
+// tested; dataDir a folder in which the database gets one for its files.
 export async function startStack({
   workers = 1,
   env = {},
@@ -320,9 +323,10 @@ export async function startStack({
   gateways = 1,
   ready = true,
   gatewayFile,
+  dataDir,
 } = {}) {
   if (REMOTE) return new RemoteStack();
-  const stack = new Stack({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile });
+  const stack = new Stack({ workers, env, gatewayEnv, brokerEnv, brokers, gateways, gatewayFile, dataDir });
   stacks.add(stack);
   try {
     await stack.database.start();
