@@ -33,7 +33,7 @@ test('two people, from sign-up to conversation', async (t) => {
   });
 
   await t.test('what is on its way is shown so, until it is stored', async () => {
-    stage.stack.suspendBroker();
+    await stage.stack.suspendBroker();
     texts.push('Said to a server that thinks');
     await ada.say('Said to a server that thinks');
     await ada.page.locator('.outgoing-sending', { hasText: 'Sending' }).waitFor();

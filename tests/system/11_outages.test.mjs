@@ -143,7 +143,7 @@ for (const workers of [1, 4]) {
       const sockets = await fresh();
       const client = await Socket.open(stack.url, room.id, owner.token);
       await client.say('before');
-      stack.database.suspend();
+      await stack.database.suspend();
       const failed = [];
       try {
         const client_id = uniqueName('c');
@@ -226,7 +226,7 @@ for (const workers of [1, 4]) {
       const sockets = await fresh();
       const client = await Socket.open(stack.url, room.id, owner.token);
       await client.settle();
-      stack.suspendBroker();
+      await stack.suspendBroker();
       const frames = Array.from({ length: 20 }, (_, i) => ({ text: `hang ${i}`, client_id: uniqueName('c') }));
       for (const frame of frames) client.send(frame);
       const error = await client.waitFor((one) => one.type === 'error', 30_000);

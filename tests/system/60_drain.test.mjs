@@ -83,7 +83,7 @@ describe('SIGTERM', () => {
       const connection = await RawConnection.open(stack);
       connection.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
       assert.equal((await connection.readResponse()).status, 200);
-      stack.suspendBroker();
+      await stack.suspendBroker();
       for (let i = 0; i < 20; i += 1) socket.send({ text: `${i}`, client_id: `c${i}` });
       await socket.settle();
       const login = JSON.stringify({ username: owner.username, password: owner.password });

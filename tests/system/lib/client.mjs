@@ -306,7 +306,7 @@ export class Socket {
       listener();
     });
     try {
-      return await within(`${what}; the last frames: ${JSON.stringify(this.frames.slice(-5))}`, coming, timeoutMs);
+      return await within(() => `${what}; the last frames: ${JSON.stringify(this.frames.slice(-5))}`, coming, timeoutMs);
     } finally {
       this.listeners.delete(listener);
     }

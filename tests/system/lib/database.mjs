@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ROOT } from './env.mjs';
 import { run } from './process.mjs';
-import { isAlive } from './procfs.mjs';
+import { isAlive, isStopped } from './procfs.mjs';
 import { endWithUs } from './reaper.mjs';
 import { poll } from './wait.mjs';
 
@@ -59,8 +59,10 @@ export class Database {
     this.pid = 0;
   }
 
-  suspend() {
+  // Does nothing more when this returns.
+  async suspend() {
     process.kill(this.pid, 'SIGSTOP');
+    await poll('MariaDB to be stopped', () => isStopped(this.pid));
   }
 
   resume() {

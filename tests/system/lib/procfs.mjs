@@ -10,6 +10,13 @@ export function isAlive(pid) {
   }
 }
 
+// Whether every thread has stopped. A process goes on for a while after its SIGSTOP: one of its threads
+// gets the signal, and only when that has a processor again are the others told.
+export function isStopped(pid) {
+  return fs.readdirSync(`/proc/${pid}/task`).every((thread) =>
+    /^State:\s+[tT]/m.test(fs.readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')));
+}
+
 function allPids() {
   return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
 }

@@ -15,7 +15,7 @@ import { Database } from './database.mjs';
 import { BIN_DIR, ROOT, SANDBOX, VALGRIND, WITHOUT_RATES, binary, deadlineMs } from './env.mjs';
 import { freePort } from './ports.mjs';
 import { Adopted, Program } from './process.mjs';
-import { childrenOf, holderOfConnection, isAlive, pidsWithEnvironment } from './procfs.mjs';
+import { childrenOf, holderOfConnection, isAlive, isStopped, pidsWithEnvironment } from './procfs.mjs';
 import { endWithUs } from './reaper.mjs';
 import { OWN, REMOTE, RemoteStack, WORKER_COUNTS } from './remote_stack.mjs';
 import { InVain, poll } from './wait.mjs';
@@ -221,8 +221,10 @@ export class Stack {
     return workers;
   }
 
-  suspendBroker(index = 0) {
+  // Does nothing more when this returns.
+  async suspendBroker(index = 0) {
     this.brokers[index].kill('SIGSTOP');
+    await poll('the broker to be stopped', () => isStopped(this.brokers[index].pid));
   }
 
   resumeBroker(index = 0) {

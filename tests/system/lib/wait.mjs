@@ -28,12 +28,13 @@ export async function poll(what, probe, { timeoutMs = 10_000, everyMs = 20 } = {
   }
 }
 
-// The promise's value, or an error that says what did not come in time.
+// The promise's value, or an error that says what did not come in time; what can be a function, for
+// what is only known by then.
 export async function within(what, promise, timeoutMs = 10_000) {
   let timer;
   const late = new Promise((resolve, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`waited ${deadlineMs(timeoutMs)} ms in vain for ${what}`)),
+      () => reject(new Error(`waited ${deadlineMs(timeoutMs)} ms in vain for ${typeof what === 'function' ? what() : what}`)),
       deadlineMs(timeoutMs),
     );
   });
