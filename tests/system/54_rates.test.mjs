@@ -22,14 +22,14 @@ const CLASSES = [
 describe('rates of requests', () => {
   for (const [setting, policy, call, status] of CLASSES) {
     it(`${policy}: 429 says when to come again, for all workers together, and others are served`, () =>
-      withLimits({ [`rate_${setting}`]: '4/20s' }, async (scene) => {
+      withLimits({ [`rate_${setting}`]: '4/400s' }, async (scene) => {
         for (let i = 0; i < 4; i += 1) assert.equal((await call(scene)).status, status);
         for (let i = 0; i < 6; i += 1) {
           const refused = await call(scene);
           assertError(refused, 429, 'rate_limited');
           const wait = Number(refused.headers['retry-after']);
-          assert.ok(wait >= 1 && wait <= 5, `Retry-After: ${wait}`);
-          assert.equal(refused.headers['ratelimit-policy'], `"${policy}";q=4;w=20`);
+          assert.ok(wait >= 1 && wait <= 100, `Retry-After: ${wait}`);
+          assert.equal(refused.headers['ratelimit-policy'], `"${policy}";q=4;w=400`);
           assert.equal(refused.headers.ratelimit, `"${policy}";r=0;t=${wait}`);
         }
         assert.equal(await scene.count(`rate_limited_total{class="${policy}"}`), 6);
@@ -46,12 +46,13 @@ describe('rates of requests', () => {
 
   it('a token comes back with time', () =>
     withLimits({ rate_history: '2/1s' }, async ({ user }) => {
-      await poll('the bucket to be empty', async () => (await user.api.get('/api/chat/rooms')).status === 429);
+      const several = () => Promise.all(Array.from({ length: 8 }, () => user.api.get('/api/chat/rooms')));
+      await poll('the bucket to be empty', async () => (await several()).some(({ status }) => status === 429));
       await poll('a token', async () => (await user.api.get('/api/chat/rooms')).status === 200);
     }));
 
   it('an address is that of the client behind a trusted balancer, whose own is not limited', () =>
-    withLimits({ rate_request: '3/60s', trusted_proxies: '127.0.0.1' }, async ({ api }) => {
+    withLimits({ rate_request: '3/600s', trusted_proxies: '127.0.0.1' }, async ({ api }) => {
       const from = (client) => api.get('/api/chat/rooms', client && { headers: { 'X-Forwarded-For': client } });
       for (const client of ['192.0.2.1', '2001:db8::1', undefined]) {
         for (let i = 0; i < 3; i += 1) assert.equal((await from(client)).status, 401);
@@ -107,7 +108,7 @@ describe('rates of sockets', () => {
 
   for (const kind of ['single', 'multi']) {
     it(`frames of a ${kind}-room socket count whatever they are, and who goes on is held back`, () =>
-      withLimits({ rate_frame: '20/20s' }, async ({ stack, user, other, room, count }) => {
+      withLimits({ rate_frame: '20/400s' }, async ({ stack, user, other, room, count }) => {
         const open = (who) => (kind === 'single'
           ? Socket.open(stack.url, room.id, who.token)
           : MultiSocket.open(stack.url, who.token));
@@ -119,8 +120,8 @@ describe('rates of sockets', () => {
         await poll('twenty answers', () => errors('bad_frame').length === 20);
         for (let i = 0; i < 12; i += 1) socket.sendRaw('{"type":"ping"}');
         await poll('it to be held back', async () => (await count('sockets_held_total')) > 0);
+        await poll('eight refusals', () => errors('rate_limited').length >= 8);
         for (const error of errors('rate_limited')) assert.ok(error.retry_after_ms >= 1, JSON.stringify(error));
-        assert.ok(errors('rate_limited').length >= 8);
         assert.equal(errors('bad_frame').length, 20);
         assert.ok((await count('rate_limited_total{class="frame"}')) >= 8);
         const another = await open(other);
@@ -132,7 +133,7 @@ describe('rates of sockets', () => {
   }
 
   it('typing and subscriptions have rates of their own', () =>
-    withLimits({ rate_typing: '1/60s', rate_history: '2/60s' }, async ({ stack, user, room }) => {
+    withLimits({ rate_typing: '1/600s', rate_history: '2/600s' }, async ({ stack, user, room }) => {
       const socket = await MultiSocket.open(stack.url, user.token);
       const refused = async (type) => {
         const error = await socket.errorOf({ type, room_id: room.id });

@@ -18,7 +18,7 @@ async function ended(stack, gateway, timeoutMs = 30_000) {
 
 describe('SIGTERM', () => {
   it('is announced at /readyz first; until the sockets are closed, all but upgrades is served', async () => {
-    await withStack({ workers: 2, env: { drain_notice_ms: 5_000, drain_ms: 2_000 } }, async (stack) => {
+    await withStack({ workers: 2, env: { drain_notice_ms: 10_000, drain_ms: 2_000 } }, async (stack) => {
       const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
       const sockets = await Promise.all(

@@ -11,7 +11,7 @@ import { startStack } from './lib/stack.mjs';
 
 const INVALID = { code: 1008, reason: 'Invalid token' };
 const NOBODYS = 'ab'.repeat(32);
-const AUTH_MS = 1500;
+const AUTH_MS = 4000;
 
 let stack;
 let api;
