@@ -282,10 +282,12 @@ describe('HTTP connections are counted', () => {
       await delay(500); // those that asked whether it is ready go
       const connections = [];
       for (let i = 0; i < 5; i += 1) connections.push(await RawConnection.open(stack));
-      await Promise.all(connections.map((connection) => {
+      // One after the other, so that it is known who waits longest.
+      for (const connection of connections) {
         connection.write(GET);
-        return connection.readResponse();
-      }));
+        await connection.readResponse();
+        await delay(20);
+      }
       const first = await RawConnection.open(stack);
       first.write(GET);
       assert.equal((await first.readResponse()).status, 200);
