@@ -3,8 +3,9 @@
  *
  * The bus's events go into each room's log (room_log.h) as they arrive; at the end of the turn
  * every subscriber of a room that changed takes what its cursor (cursor.h) has next, so that the
- * events of one batch leave together. What is not in the ring is read from the database, one page
- * at a time, and a page serves all subscribers that wait for it.
+ * events of one batch leave together. A turn serves a few hundred subscribers; the other rooms wait
+ * for the next, in which what came meanwhile joins what they have. What is not in the ring is read
+ * from the database, one page at a time, and a page serves all subscribers that wait for it.
  */
 #ifndef BANTER_GATEWAY_ROOMS_H
 #define BANTER_GATEWAY_ROOMS_H
