@@ -12,7 +12,8 @@ for (const workers of [1, 4]) {
     let stack;
     let api;
     before(async () => {
-      stack = await startStack({ workers });
+      // Sockets of a session that has ended are closed by what the bus says, and by nothing else.
+      stack = await startStack({ workers, gatewayEnv: { session_check_ms: 3_600_000 } });
       api = new Api(stack.url);
     });
     after(() => stack?.stop());
@@ -324,18 +325,16 @@ for (const workers of [1, 4]) {
       assert.deepEqual(await owner.api.history(room.id), []);
     });
 
-    it('closes every socket of a session that ends, on every worker, within a second', async () => {
+    it('closes every socket of a session that ends, on every worker, as soon as it is told', async () => {
       const { owner, room, members: [member] } = await makeRoom(api, 1);
       const others = await onEachWorker(room, owner);
       const second = await api.login(member);
       const stays = await Socket.open(stack.url, room.id, second);
       const sockets = await onEachWorker(room, member);
-      const begun = Date.now();
       assertEnvelope(await member.api.post('/api/logout'));
       for (const socket of sockets) {
         assert.deepEqual(await socket.waitClosed(), { code: 4001, reason: 'Session ended' });
       }
-      assert.ok(Date.now() - begun < 10_000, 'well before the sessions are looked up again');
       for (const socket of [...others, stays]) {
         await socket.say('still here');
         await socket.end();

@@ -3,10 +3,12 @@
 // is closed; what came before the break is answered. Whole, byte by byte and in odd pieces.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { metric } from './lib/bus_keys.mjs';
 import { Api, makeRoom } from './lib/client.mjs';
+import { freePort } from './lib/ports.mjs';
 import { OPCODE, RawConnection, encodeFrame, openRawSocket } from './lib/raw.mjs';
 import { startStack } from './lib/stack.mjs';
-import { delay } from './lib/wait.mjs';
+import { delay, poll } from './lib/wait.mjs';
 
 const HOST = 'Host: localhost\r\n';
 const GET = `GET /health HTTP/1.1\r\n${HOST}\r\n`;
@@ -90,6 +92,13 @@ async function hearAll(connection) {
   }
 }
 
+// size 0: in one write.
+async function say(connection, text, size) {
+  const bytes = Buffer.from(text, 'latin1');
+  if (size === 0) connection.write(bytes);
+  else await connection.writePieces(bytes, size, size === 1 ? 0 : 1);
+}
+
 function assertLast(answer, status, what) {
   assert.equal(answer.status, status, what);
   const envelope = JSON.parse(answer.body.toString());
@@ -108,9 +117,10 @@ describe('HTTP/1.1 framing', () => {
   let pids;
   const open = new Set();
   before(async () => {
+    // What comes byte by byte comes slowly on a slow machine: it is not the deadlines' turn here.
     stack = await startStack({
       workers: 2,
-      gatewayEnv: { BANTER_REQUEST_HEAD_MS: 1000, BANTER_REQUEST_BODY_MS: 1500, BANTER_KEEP_ALIVE_MS: 3000 },
+      gatewayEnv: { request_head_ms: 600_000, request_body_ms: 600_000, keep_alive_ms: 600_000 },
     });
     api = new Api(stack.url);
     ({ owner, room } = await makeRoom(api, 0));
@@ -126,12 +136,6 @@ describe('HTTP/1.1 framing', () => {
     const connection = await RawConnection.open(stack);
     open.add(connection);
     return connection;
-  }
-  // size 0: in one write.
-  async function say(connection, text, size) {
-    const bytes = Buffer.from(text, 'latin1');
-    if (size === 0) connection.write(bytes);
-    else await connection.writePieces(bytes, size, size === 1 ? 0 : 1);
   }
 
   for (const size of [0, 1, 13]) {
@@ -240,9 +244,17 @@ describe('HTTP/1.1 framing', () => {
     await socket.readFrameUntil(({ opcode }) => opcode === OPCODE.PONG);
     socket.destroy();
   });
+});
+
+describe('HTTP deadlines', () => {
+  let stack;
+  before(async () => {
+    stack = await startStack({ gatewayEnv: { request_head_ms: 1000, request_body_ms: 1500, keep_alive_ms: 3000 } });
+  });
+  after(() => stack.stop());
 
   it('a head that drips in is 408', async () => {
-    const connection = await dial();
+    const connection = await RawConnection.open(stack);
     const start = Date.now();
     await say(connection, LINE, 0);
     while (!connection.ended && Date.now() - start < 8000) {
@@ -257,7 +269,7 @@ describe('HTTP/1.1 framing', () => {
 
   it('a head that stops is 408, so is a body', async () => {
     await Promise.all(['G', `${LINE}${HOST}`, `${POST}Content-Length: 9\r\n\r\n{`, `${CHUNKED}2\r\n{`].map(async (text) => {
-      const connection = await dial();
+      const connection = await RawConnection.open(stack);
       await say(connection, text, 0);
       const answers = await hearAll(connection);
       assert.equal(answers.length, 1);
@@ -266,8 +278,8 @@ describe('HTTP/1.1 framing', () => {
   });
 
   it('an idle connection is closed without a word', async () => {
-    const silent = await dial();
-    const used = await dial();
+    const silent = await RawConnection.open(stack);
+    const used = await RawConnection.open(stack);
     await say(used, GET, 0);
     assert.equal((await used.readResponse()).status, 200);
     assert.deepEqual(await hearAll(silent), []);
@@ -277,9 +289,12 @@ describe('HTTP/1.1 framing', () => {
 
 describe('HTTP connections are counted', () => {
   it('one too many takes the place of who keeps the server waiting longest', async () => {
-    const stack = await startStack({ workers: 1, gatewayEnv: { BANTER_HTTP_CONNECTIONS_MAX: 5 } });
+    const admin = await freePort();
+    const stack = await startStack({
+      workers: 1, gatewayEnv: { http_connections_max: 5, admin_listen: `127.0.0.1:${admin}` },
+    });
     try {
-      await delay(500); // those that asked whether it is ready go
+      await poll('those to go that asked whether it is ready', async () => (await metric(admin, 'http_connections')) === 0);
       const connections = [];
       for (let i = 0; i < 5; i += 1) connections.push(await RawConnection.open(stack));
       // One after the other, so that it is known who waits longest.
@@ -313,7 +328,6 @@ describe('HTTP connections are counted', () => {
         assert.equal((await connection.readResponse()).status, 200);
         connection.destroy();
       }
-      await delay(200);
       const again = await RawConnection.open(stack);
       again.write(GET);
       assert.equal((await again.readResponse()).status, 200);

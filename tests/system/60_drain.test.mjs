@@ -18,16 +18,16 @@ async function ended(stack, gateway, timeoutMs = 30_000) {
 
 describe('SIGTERM', () => {
   it('is announced at /readyz first; until the sockets are closed, all but upgrades is served', async () => {
-    await withStack({ workers: 2, env: { drain_notice_ms: 10_000, drain_ms: 2_000 } }, async (stack) => {
+    await withStack({ workers: 2, env: { drain_notice_ms: 10_000, drain_ms: 10_000 } }, async (stack) => {
       const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
       const sockets = await Promise.all(
-        Array.from({ length: 30 }, async (_, i) =>
+        Array.from({ length: 90 }, async (_, i) =>
           i % 2 ? Socket.open(stack.url, room.id, owner.token) : MultiSocket.open(stack.url, owner.token)),
       );
       const talker = await Socket.open(stack.url, room.id, owner.token);
       const times = [];
-      for (const socket of sockets) socket.closed.then(() => times.push(Date.now()));
+      for (const socket of sockets) socket.closed.then(() => times.push(performance.now()));
       const gateway = stack.gateways[0];
       gateway.kill('SIGTERM');
 
