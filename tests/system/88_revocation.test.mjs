@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Api, Socket, assertEnvelope, makeRoom } from './lib/client.mjs';
+import { MultiSocket } from './lib/multi_socket.mjs';
 import { OPCODE, RawConnection, handshakeRequest } from './lib/raw.mjs';
 import { withStack } from './lib/stack.mjs';
+import { poll } from './lib/wait.mjs';
 
 // Only the bus, and what it sets off, closes sockets here: nothing is looked up by the clock.
 const NEVER = { gatewayEnv: { session_check_ms: 3_600_000 } };
 const MANY = 400;
 const KNOCKING = 600;
+
+const WAITING = "SELECT info FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND info LIKE '%epoch%'";
 
 const idOfOther = async (user) => {
   const { json } = await user.api.get('/api/sessions');
@@ -64,5 +68,40 @@ describe('a login that is ended', () => {
         }
         for (const connection of connections) connection.destroy();
       }
+    }));
+
+  // The bus says it while the handshake's look-up has found the session and is not back yet: a
+  // lock on its second statement's table holds it. A request at that worker would wait, too, so the
+  // login is ended at the other gateway.
+  it('lets no socket stay whose look-up was under way when the end was heard', () =>
+    withStack({ workers: 1, gateways: 2, ...NEVER }, async (stack) => {
+      const { database } = stack;
+      const elsewhere = (user) => new Api(stack.gateways[1].url, { token: user.token });
+      const api = new Api(stack.url);
+      const { owner, room, members: [witness] } = await makeRoom(api, 1);
+      const other = await api.login(owner);
+      const otherId = await idOfOther(owner);
+      const second = await api.login(witness);
+      const witnessId = await idOfOther(witness);
+      const heard = await MultiSocket.open(stack.url, second);
+
+      const lock = await database.hold('LOCK TABLES meta WRITE');
+      const connection = await RawConnection.open(stack);
+      connection.write(handshakeRequest('/ws/chat', { headers: { Authorization: `Bearer ${other}` } }));
+      assert.equal((await connection.readResponse()).status, 101);
+      await poll('its look-up to wait for the epoch', async () => (await database.query(WAITING)).length === 1);
+      assertEnvelope(await elsewhere(owner).delete(`/api/sessions/${otherId}`));
+      // The bus keeps the order: who has heard this one has heard the one before.
+      assertEnvelope(await elsewhere(witness).delete(`/api/sessions/${witnessId}`));
+      assert.equal((await heard.waitClosed()).code, 4001);
+      await lock.release();
+
+      // The session was there when it was asked for, so there is a hello; then it is asked for again.
+      assert.equal((await connection.readJson('hello')).type, 'hello');
+      assert.equal((await connection.readClose()).code, 4001);
+      connection.destroy();
+      const kept = await Socket.open(stack.url, room.id, owner.token);
+      assert.equal((await kept.say('still here')).type, 'ack');
+      await kept.end();
     }));
 });

@@ -1,11 +1,13 @@
 // A private MariaDB in a folder of its own, by deploy/mariadb.sh, as `make run` has it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { ROOT } from './env.mjs';
 import { run } from './process.mjs';
 import { isAlive, isStopped } from './procfs.mjs';
 import { endWithUs } from './reaper.mjs';
-import { poll } from './wait.mjs';
+import { poll, within } from './wait.mjs';
 
 const SCRIPT = path.join(ROOT, 'deploy/mariadb.sh');
 
@@ -71,13 +73,27 @@ export class Database {
 
   // Rows as arrays of strings; NULL is "NULL".
   async query(sql) {
-    const { code, stdout, stderr } = await run(
-      'mariadb',
-      ['--no-defaults', '--batch', '--skip-column-names', '--default-character-set=utf8mb4',
-        `--socket=${this.socket}`, '--user=banter', 'banter'],
-      { input: sql },
-    );
+    const { code, stdout, stderr } = await run('mariadb', this.clientArgs(), { input: sql });
     if (code !== 0) throw new Error(`SQL failed: ${sql}\n${stderr}`);
     return stdout.split('\n').filter(Boolean).map((line) => line.split('\t'));
+  }
+
+  // Runs a statement on a connection that stays, as for a lock, until release().
+  async hold(sql) {
+    const child = spawn('mariadb', [...this.clientArgs(), '--unbuffered'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(child, 'close');
+    child.stdin.write(`${sql};\nSELECT 'held';\n`);
+    await within(`${sql} to hold`, once(child.stdout, 'data'));
+    return {
+      release: async () => {
+        child.stdin.end();
+        await within(`${sql} to end`, ended);
+      },
+    };
+  }
+
+  clientArgs() {
+    return ['--no-defaults', '--batch', '--skip-column-names', '--default-character-set=utf8mb4',
+      `--socket=${this.socket}`, '--user=banter', 'banter'];
   }
 }
