@@ -121,8 +121,11 @@ static bool attach(const struct listen_set *set, size_t count)
         {BPF_ALU | BPF_MOD | BPF_K, 0, 0, (uint32_t)count},
         {BPF_RET | BPF_A, 0, 0, 0},
     };
-    const struct sock_fprog program = {ARRAY_LEN(code), code};
+    struct sock_fprog program;
 
+    memset(&program, 0, sizeof(program)); /* the kernel gets its padding, too */
+    program.len = ARRAY_LEN(code);
+    program.filter = code;
     return setsockopt(set->fds[0], SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
                       sizeof(program)) == 0;
 }

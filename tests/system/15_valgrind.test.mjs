@@ -2,6 +2,9 @@
 // memcheck, and the stack's end fails on any error or leak that it reports. Without
 // BANTER_VALGRIND=1 they are some more sessions.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { Api, Follower, Socket, assertError, makeRoom } from './lib/client.mjs';
 import { EventStream } from './lib/event_stream.mjs';
@@ -176,5 +179,27 @@ describe('stopping', () => {
       await socket.say('after');
       await socket.end();
     });
+  });
+
+  it('of one worker of two by SIGHUP, and back to two', async () => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-valgrind-'));
+    const config = path.join(dir, 'gateway.conf');
+    const write = (workers) => fs.writeFileSync(config, `BANTER_WORKERS=${workers}\n`);
+    write(2);
+    try {
+      await withStack({ workers: 2, env: { ...PATIENT, drain_ms: 200 }, gatewayEnv: { config, workers: undefined } }, async (stack) => {
+        const [gateway] = stack.gateways;
+        const api = new Api(stack.url);
+        for (const workers of [1, 2]) {
+          write(workers);
+          gateway.kill('SIGHUP');
+          await poll(`to have ${workers}`, () => stack.workers().length === workers &&
+            gateway.output().includes(`event=master.reloaded workers=${workers}`), { timeoutMs: 60_000 });
+          assert.equal((await api.get('/health')).status, 200);
+        }
+      });
+    } finally {
+      fs.rmSync(dir, { recursive: true, force: true });
+    }
   });
 });
