@@ -111,7 +111,7 @@ static bool usable(const struct bus_command *command)
 {
     bool in_room = command->kind != COMMAND_CREATE_ROOM && command->kind != COMMAND_REVOKE;
 
-    if (in_room != (command->room_id != 0) || command->room_id > JSON_INTEGER_MAX ||
+    if (in_room != (command->room_id != 0) ||
         (command->sender_id == 0 && command->kind != COMMAND_REMOVE_ROOM))
         return false;
     if (command->kind == COMMAND_CREATE_ROOM &&

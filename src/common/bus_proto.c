@@ -40,6 +40,16 @@ static bool read_bool(struct wire_reader *in)
     return value == 1;
 }
 
+/* An id or number that clients are told. */
+static uint64_t read_number(struct wire_reader *in)
+{
+    uint64_t number = wire_read_u64(in);
+
+    if (number > JSON_INTEGER_MAX)
+        in->failed = true;
+    return number;
+}
+
 /* A number that must lie in 1..last. */
 static uint8_t read_kind(struct wire_reader *in, unsigned last)
 {
@@ -83,8 +93,8 @@ static void decode_command(struct wire_reader *in, struct bus_command *command)
     command->expires_at_us = wire_read_u64(in);
     command->received_at_us = wire_read_u64(in);
     command->kind = (enum command_kind)read_kind(in, COMMAND_REMOVE_ROOM);
-    command->room_id = wire_read_u64(in);
-    command->sender_id = wire_read_u64(in);
+    command->room_id = read_number(in);
+    command->sender_id = read_number(in);
     key = wire_read_bytes(in, sizeof(command->key));
     if (key.len == sizeof(command->key))
         memcpy(command->key, key.data, key.len);
@@ -116,8 +126,8 @@ static void decode_answer(struct wire_reader *in, struct bus_answer *answer)
     err = wire_read_u16(in);
     answer->err = err < ERR_COUNT ? (enum err)err : ERR_INTERNAL;
     answer->duplicate = read_bool(in);
-    answer->room_id = wire_read_u64(in);
-    answer->seq = wire_read_u64(in);
+    answer->room_id = read_number(in);
+    answer->seq = read_number(in);
     answer->created_at_us = wire_read_u64(in);
     answer->text = wire_read_span16(in);
 }
@@ -137,10 +147,10 @@ static void encode_event(const struct bus_event *event, struct strbuf *buf)
 
 static void decode_event(struct wire_reader *in, struct bus_event *event)
 {
-    event->room_id = wire_read_u64(in);
-    event->seq = wire_read_u64(in);
+    event->room_id = read_number(in);
+    event->seq = read_number(in);
     event->kind = (enum event_kind)read_kind(in, EVENT_ROOM_REMOVED);
-    event->actor_id = wire_read_u64(in);
+    event->actor_id = read_number(in);
     event->created_at_us = wire_read_u64(in);
     event->received_at_us = wire_read_u64(in);
     event->worker_id = wire_read_u64(in);
@@ -166,6 +176,20 @@ static void decode_heartbeat(struct wire_reader *in, struct bus_heartbeat *heart
         heartbeat->digest[i] = wire_read_u64(in);
 }
 
+static void check_entries(struct wire_reader *in, const struct bus_presence *presence)
+{
+    struct wire_reader entries;
+
+    wire_read_begin(&entries, presence->entries.data, presence->entries.len);
+    for (uint32_t i = 0; i < presence->count; i++) {
+        read_number(&entries);
+        read_number(&entries);
+        read_bool(&entries);
+    }
+    if (!wire_read_end(&entries))
+        in->failed = true;
+}
+
 static void decode_presence(struct wire_reader *in, struct bus_presence *presence)
 {
     presence->worker_id = wire_read_u64(in);
@@ -174,9 +198,10 @@ static void decode_presence(struct wire_reader *in, struct bus_presence *presenc
     presence->piece = wire_read_u32(in);
     presence->entries = wire_read_span32(in);
     presence->count = (uint32_t)(presence->entries.len / BUS_PRESENCE_ENTRY_SIZE);
-    if (presence->entries.len % BUS_PRESENCE_ENTRY_SIZE != 0 ||
-        presence->count > BUS_PRESENCE_ENTRIES_MAX)
+    if (presence->count > BUS_PRESENCE_ENTRIES_MAX)
         in->failed = true;
+    else
+        check_entries(in, presence);
     if (!presence->snapshot && (presence->last || presence->piece != 0))
         in->failed = true;
 }
@@ -184,9 +209,13 @@ static void decode_presence(struct wire_reader *in, struct bus_presence *presenc
 static struct span read_users(struct wire_reader *in, uint32_t *count_out)
 {
     struct span users = wire_read_span32(in);
+    struct wire_reader list;
 
     *count_out = (uint32_t)(users.len / sizeof(uint64_t));
-    if (users.len % sizeof(uint64_t) != 0 || *count_out > BUS_PRESENCE_USERS_MAX)
+    wire_read_begin(&list, users.data, users.len);
+    for (uint32_t i = 0; i < MIN(*count_out, (uint32_t)BUS_PRESENCE_USERS_MAX); i++)
+        read_number(&list);
+    if (!wire_read_end(&list)) /* too many, or a part of one */
         in->failed = true;
     return users;
 }
@@ -195,20 +224,20 @@ static void decode_presence_query(struct wire_reader *in, struct bus_presence_qu
 {
     query->worker_id = wire_read_u64(in);
     query->query_id = wire_read_u64(in);
-    query->room_id = wire_read_u64(in);
+    query->room_id = read_number(in);
     query->users = read_users(in, &query->count);
 }
 
 static void decode_presence_list(struct wire_reader *in, struct bus_presence_list *list)
 {
     list->query_id = wire_read_u64(in);
-    list->room_id = wire_read_u64(in);
+    list->room_id = read_number(in);
     list->users = read_users(in, &list->count);
 }
 
 static void decode_revoke(struct wire_reader *in, struct bus_revoke *revoke)
 {
-    revoke->user_id = wire_read_u64(in);
+    revoke->user_id = read_number(in);
     revoke->token_hashes = wire_read_span16(in);
     if (!are_hashes(revoke->token_hashes))
         in->failed = true;
@@ -232,6 +261,8 @@ bool bus_topic_decode(const void *data, size_t len, enum bus_topic *topic_out, u
     if (!wire_read_end(&in))
         return false;
     *topic_out = (enum bus_topic)topic;
+    if (topic == BUS_TOPIC_ROOM && *id_out > JSON_INTEGER_MAX)
+        return false;
     return topic == BUS_TOPIC_SHARD || topic == BUS_TOPIC_PULSE || topic == BUS_TOPIC_ROOM ||
            topic == BUS_TOPIC_WORKER || topic == BUS_TOPIC_ALL;
 }
@@ -326,14 +357,14 @@ static void decode_fields(struct wire_reader *in, struct bus_message *message)
         decode_event(in, &message->event);
         break;
     case BUS_HEAD:
-        message->head.room_id = wire_read_u64(in);
-        message->head.head = wire_read_u64(in);
-        message->head.epoch = wire_read_u64(in);
+        message->head.room_id = read_number(in);
+        message->head.head = read_number(in);
+        message->head.epoch = read_number(in);
         break;
     case BUS_EPHEMERAL:
-        message->ephemeral.room_id = wire_read_u64(in);
+        message->ephemeral.room_id = read_number(in);
         message->ephemeral.kind = (enum ephemeral_kind)read_kind(in, EPHEMERAL_TYPING);
-        message->ephemeral.user_id = wire_read_u64(in);
+        message->ephemeral.user_id = read_number(in);
         message->ephemeral.json = wire_read_span32(in);
         break;
     case BUS_ANSWER:
@@ -351,8 +382,8 @@ static void decode_fields(struct wire_reader *in, struct bus_message *message)
         decode_revoke(in, &message->revoke);
         break;
     case BUS_TYPING:
-        message->typing.room_id = wire_read_u64(in);
-        message->typing.user_id = wire_read_u64(in);
+        message->typing.room_id = read_number(in);
+        message->typing.user_id = read_number(in);
         message->typing.username = wire_read_span16(in);
         if (message->typing.username.len > USERNAME_BYTES_MAX)
             in->failed = true;

@@ -239,7 +239,8 @@ struct bus_message {
 /* Appends the message to buf (which the caller empties first). The message must be well-formed:
  * sizes within their limits, a topic that fits the type. */
 void bus_encode(const struct bus_message *message, struct strbuf *buf);
-/* Reads one message; false if the bytes are not exactly one well-formed message. */
+/* Reads one message; false if the bytes are not exactly one well-formed message. Ids of rooms and
+ * users, numbers of events and epochs are JSON_INTEGER_MAX at most: clients are told them. */
 bool bus_decode(const void *data, size_t len, struct bus_message *message_out) ATTR_MUSTCHECK;
 
 void bus_topic_encode(enum bus_topic topic, uint64_t id, uint8_t out[BUS_TOPIC_SIZE]);
