@@ -43,6 +43,7 @@ static const char *const sheds[METRICS_VALUES_SHED] = {
     [METRICS_SHED_MEMORY] = "memory",
     [METRICS_SHED_USER_SESSIONS] = "sessions_of_user",
     [METRICS_SHED_HTTP_WAITING] = "waiting_http_connections",
+    [METRICS_SHED_SOCKET_ROOMS] = "rooms_of_socket",
 };
 
 void metrics_name_route(size_t value, const char *method, const char *route)

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "gateway/bus_link.h"
 #include "gateway/chat_admission.h"
 #include "gateway/chat_limits.h"
@@ -121,10 +122,12 @@ static void handle_subscribe(struct chat_client *client, uint64_t room_id,
         say_bad_frame(client, "since and epoch must be whole numbers.", room_id);
         return;
     }
-    if (client->room_count >= ROOMS_PER_SOCKET_MAX)
+    if (client->room_count >= ROOMS_PER_SOCKET_MAX) {
+        metrics_add_by(METRIC_SHED, METRICS_SHED_SOCKET_ROOMS, 1);
         say_error(client, &error);
-    else if (chat_limits_take(client, RATE_HISTORY, &error))
+    } else if (chat_limits_take(client, RATE_HISTORY, &error)) {
         chat_admission_subscribe(client, &request);
+    }
 }
 
 static void handle_typing(struct chat_client *client, struct chat_room *room)

@@ -421,6 +421,8 @@ void http_server_count(struct http_server *server)
         metrics_add(METRIC_HTTP_VIOLATIONS, now->violations[i] - last->violations[i]);
     metrics_add(METRIC_HTTP_TIMEOUTS, now->head_timeouts + now->body_timeouts -
                                           last->head_timeouts - last->body_timeouts);
+    metrics_add(METRIC_HTTP_IDLE_CLOSES, now->idle_closes - last->idle_closes);
+    metrics_add(METRIC_HTTP_WRITE_STALLS, now->write_stalls - last->write_stalls);
     metrics_add(METRIC_HTTP_REFUSED, now->refused - last->refused);
     metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_CONNECTIONS, now->refused - last->refused);
     metrics_add_by(METRIC_SHED, METRICS_SHED_HTTP_WAITING, now->made_room - last->made_room);

@@ -1,7 +1,9 @@
 // One WebSocket for many rooms: hello, subscribe and unsubscribe, messages, typing, and bye.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { metric } from './lib/bus_keys.mjs';
 import { Api, Socket, TIMESTAMP, makeRoom, socketOnEachWorker, uniqueName } from './lib/client.mjs';
+import { freePort } from './lib/ports.mjs';
 import { OWN, WORKER_COUNTS, startStack, withStack } from './lib/stack.mjs';
 
 const open = (stack, user) => Socket.open(stack.url, null, user.token);
@@ -292,7 +294,8 @@ for (const workers of WORKER_COUNTS) {
 
 describe('the socket of many rooms', () => {
   it('takes 500 rooms, and no more', async () => {
-    await withStack({ workers: 1 }, async (stack) => {
+    const admin = await freePort();
+    await withStack({ workers: 1, gatewayEnv: { admin_listen: `127.0.0.1:${admin}` } }, async (stack) => {
       const user = await new Api(stack.url).user();
       const rooms = [];
       while (rooms.length < 501) {
@@ -305,6 +308,7 @@ describe('the socket of many rooms', () => {
       await socket.waitFor(() => socket.ofType('subscribed').length === 500, 30_000, { what: '500 rooms' });
       const error = await ask(socket, { type: 'subscribe', room_id: rooms[500].id }, 'error', 'subscribed');
       assert.equal(error.code, 'too_many_rooms', JSON.stringify(error));
+      if (!OWN.skip) assert.equal(await metric(admin, 'shed_total\\{reason="rooms_of_socket"\\}'), 1);
       await ask(socket, { type: 'unsubscribe', room_id: rooms[0].id }, 'unsubscribed');
       await ask(socket, { type: 'subscribe', room_id: rooms[500].id }, 'subscribed');
       socket.send({ type: 'message', room_id: rooms[250].id, text: 'hello' });

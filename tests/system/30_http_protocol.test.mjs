@@ -248,8 +248,12 @@ describe('HTTP/1.1 framing', () => {
 
 describe('HTTP deadlines', () => {
   let stack;
+  let admin;
   before(async () => {
-    stack = await startStack({ gatewayEnv: { request_head_ms: 1000, request_body_ms: 1500, keep_alive_ms: 3000 } });
+    admin = await freePort();
+    stack = await startStack({
+      gatewayEnv: { admin_listen: `127.0.0.1:${admin}`, request_head_ms: 1000, request_body_ms: 1500, keep_alive_ms: 3000 },
+    });
   });
   after(() => stack.stop());
 
@@ -284,6 +288,15 @@ describe('HTTP deadlines', () => {
     assert.equal((await used.readResponse()).status, 200);
     assert.deepEqual(await hearAll(silent), []);
     assert.deepEqual(await hearAll(used), []);
+    await poll('both to be counted', async () => (await metric(admin, 'http_idle_closes_total')) >= 2);
+  });
+
+  it('a client that takes nothing of its answers is cut, and counted', async () => {
+    const connection = await RawConnection.open(stack);
+    connection.socket.pause();
+    connection.write(`GET /openapi.json HTTP/1.1\r\n${HOST}\r\n`.repeat(1000));
+    await poll('it to be cut', async () => (await metric(admin, 'http_write_stalls_total')) === 1);
+    connection.destroy();
   });
 });
 
