@@ -10,6 +10,7 @@ import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
 const RESTARTING = { code: 1012, reason: 'Server restarting' };
+const WAITING = "SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND info LIKE '%password%'";
 
 async function ended(stack, gateway, timeoutMs = 30_000) {
   stack.expectedDead.add(gateway);
@@ -73,8 +74,8 @@ describe('SIGTERM', () => {
   });
 
   it('lets requests and sends that were begun end', async () => {
-    // A login that takes long, and sends that wait for a broker that does not answer for a while.
-    await withStack({ workers: 1, env: { scrypt_log2n: 17, drain_ms: 1_000 } }, async (stack) => {
+    // A login that waits for its table, and sends that wait for a broker that does not answer for a while.
+    await withStack({ workers: 1, env: { drain_ms: 1_000 } }, async (stack) => {
       const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
       const socket = await Socket.open(stack.url, room.id, owner.token);
@@ -83,15 +84,18 @@ describe('SIGTERM', () => {
       const connection = await RawConnection.open(stack);
       connection.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
       assert.equal((await connection.readResponse()).status, 200);
+      const lock = await stack.database.hold('LOCK TABLES users WRITE');
       await stack.suspendBroker();
       for (let i = 0; i < 20; i += 1) socket.send({ text: `${i}`, client_id: `c${i}` });
       await socket.settle();
       const login = JSON.stringify({ username: owner.username, password: owner.password });
       connection.write(`POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${login.length}\r\n\r\n${login}`);
+      await poll('the login to wait', async () => (await stack.database.query(WAITING)).length === 1);
       const gateway = stack.gateways[0];
       gateway.kill('SIGTERM');
       assert.deepEqual(await quiet.waitClosed(), RESTARTING);
       assert.ok(socket.isOpen, 'who waits for an answer is not closed before it');
+      await lock.release();
       stack.resumeBroker();
       assert.deepEqual(await socket.waitClosed(), RESTARTING);
       assert.equal(socket.ofType('ack').length, 20);
