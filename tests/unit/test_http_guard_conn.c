@@ -160,12 +160,14 @@ static void keeps_deadlines(void **state)
     int fd = dial(&server); /* a byte now and then does not help */
     static const char head[] = GET("/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     uint64_t begin = clock_mono_ms();
-    for (size_t i = 0; i < sizeof(head) - 1 && !answer.closed; i++) {
-        (void)!send(fd, head + i, 1, MSG_NOSIGNAL);
+    size_t sent = 0;
+    while (sent < sizeof(head) - 1 && !answer.closed) {
+        (void)!send(fd, head + sent++, 1, MSG_NOSIGNAL);
         hear(&server, fd, &answer, NULL, 8);
     }
     assert_refused(&answer, 408);
-    assert_in_range(clock_mono_ms() - begin, 95, 1000);
+    assert_true(sent < sizeof(head) - 1); /* the client had not ended */
+    assert_true(clock_mono_ms() - begin >= 95);
     assert_int_equal(counters->head_timeouts, 1);
     close(fd);
 

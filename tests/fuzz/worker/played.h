@@ -52,6 +52,7 @@ bool played_room_has_member(uint64_t room_id);
 /* The committed end of its log. */
 uint64_t played_head(uint64_t room_id);
 uint64_t played_next_seq(uint64_t room_id);
+#define PLAYED_USERS 8
 /* A name for a user, with letters of several lengths among them. */
 #define PLAYED_NAME_SIZE 48
 const char *played_user_name(uint64_t user_id, char out[PLAYED_NAME_SIZE]);

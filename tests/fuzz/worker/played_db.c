@@ -146,7 +146,7 @@ static uint64_t user_of_token(const struct db *db)
     while (!has_questions(db) && place < db->value_count && db->types[place] != DB_BYTES)
         place++;
     CHECK(place < db->value_count);
-    return played_hash(db->keys[place], KEY_SIZE, 0) % 8 + 1;
+    return played_hash(db->keys[place], KEY_SIZE, 0) % PLAYED_USERS + 1;
 }
 
 static uint64_t count_questions(const struct db *db)
@@ -351,11 +351,27 @@ static uint64_t room_of(const struct db *db)
     return room;
 }
 
+/* Of the name that was asked for, if it is one of those that are played; else 0. */
+static uint64_t user_of_name(const struct db *db)
+{
+    char name[PLAYED_NAME_SIZE];
+
+    for (uint64_t id = 1; id <= PLAYED_USERS; id++) {
+        uint8_t key[KEY_SIZE] = {0};
+
+        played_user_name(id, name);
+        memcpy(key, name, MIN(strlen(name), sizeof(key)));
+        if (memcmp(key, db->keys[0], KEY_SIZE) == 0)
+            return id;
+    }
+    return 0;
+}
+
 static uint64_t user_of(const struct db *db, unsigned column)
 {
     if (ends_with(column_of(db, column), "s.user_id"))
         return user_of_token(db);
-    return 1 + cell_hash(db, column) % 8;
+    return 1 + cell_hash(db, column) % PLAYED_USERS;
 }
 
 uint64_t db_col_u64(struct db *db, unsigned column)
@@ -372,6 +388,8 @@ uint64_t db_col_u64(struct db *db, unsigned column)
         return db->row - 1;
     if (ends_with(name, "value"))
         return PLAYED_EPOCH;
+    if (says(db, "FROM users WHERE username = ?") && user_of_name(db) != 0)
+        return user_of_name(db);
     if (ends_with(name, "user_id") || ends_with(name, "actor_id") || ends_with(name, "creator_id"))
         return db_col_is_null(db, column) ? 0 : user_of(db, column);
     if (ends_with(name, "room_id") || ends_with(name, "r.id") || says(db, "FROM rooms"))
@@ -390,7 +408,7 @@ static struct span text_of(struct db *db, unsigned column, struct span name)
     if (ends_with(name, "username") && says(db, "sessions s"))
         snprintf(out, sizeof(db->text[0]), "%s", played_user_name(user_of_token(db), user));
     else if (ends_with(name, "username"))
-        snprintf(out, sizeof(db->text[0]), "%s", played_user_name(1 + hash % 8, user));
+        snprintf(out, sizeof(db->text[0]), "%s", played_user_name(1 + hash % PLAYED_USERS, user));
     else if (ends_with(name, "password_hash"))
         snprintf(out, sizeof(db->text[0]), "$%s$10$%016llx", hash % 4 == 0 ? "2b" : "s1",
                  (unsigned long long)hash);
