@@ -2,6 +2,8 @@
 # Fills a man page's template with what the programs say of themselves, so that it stays true:
 #   man/make.sh BIN_DIR man/banterctl.1.in > banterctl.1
 set -eu
+# Where I is no letter between A and Z (Turkish), names of settings would be missing.
+export LC_ALL=C.UTF-8
 
 bin=$1 template=$2
 page=$(basename "$template" .in)
