@@ -484,6 +484,6 @@ format: ## format every .c and .h
 	clang-format -i $(wildcard src/*/*.c src/*/*.h tests/*/*.c tests/*/*.h bench/*/*.c)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@LC_ALL=C sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 	@echo
 	@echo "  VARIANT=release|debug|asan|tsan|cov   CC=gcc|clang   V=1   ONLY=part_of_a_test   DESTDIR=   PREFIX=/usr/local"
