@@ -9,6 +9,10 @@ import { withLimits } from './lib/limits.mjs';
 import { MultiSocket } from './lib/multi_socket.mjs';
 import { delay, poll } from './lib/wait.mjs';
 
+const UPGRADE = {
+  Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
+
 // [setting, its policy's name, a call of it, and what it answers while it may]
 const CLASSES = [
   ['request', 'request', ({ user }) => user.api.get('/api/chat/rooms'), 200],
@@ -43,6 +47,20 @@ describe('rates of requests', () => {
         }
       }));
   }
+
+  it('request: a handshake is one, too', () =>
+    withLimits({ rate_request: '4/400s' }, async ({ stack, user, room, count }) => {
+      const knock = () => ask(stack.port, `/ws/chat/${room.id}?token=${user.token}`, { headers: UPGRADE });
+      for (let i = 0; i < 4; i += 1) assert.equal((await knock()).status, 101);
+      const refused = await knock();
+      assert.equal(refused.status, 429);
+      const wait = Number(refused.headers['retry-after']);
+      assert.ok(wait >= 1 && wait <= 100, `Retry-After: ${wait}`);
+      assert.equal(refused.headers['ratelimit-policy'], '"request";q=4;w=400');
+      assert.equal(refused.headers.ratelimit, `"request";r=0;t=${wait}`);
+      assert.equal(JSON.parse(refused.text).code, 'rate_limited');
+      assert.equal(await count('rate_limited_total{class="request"}'), 1);
+    }));
 
   it('a token comes back with time', () =>
     withLimits({ rate_history: '2/1s' }, async ({ user }) => {
@@ -252,6 +270,7 @@ describe('how many at a time', () => {
       assert.equal(await count('workers_full'), 1);
       const refused = await ask(stack.port, '/health');
       assert.equal(refused.status, 503);
+      assert.match(refused.headers['retry-after'], /^\d+$/);
       assert.equal(JSON.parse(refused.text).code, 'overloaded');
       assert.ok((await count('shed_total{reason="memory"}')) > 0);
     }, { workers: 1, ready: false }));
@@ -260,12 +279,11 @@ describe('how many at a time', () => {
     withLimits({ sockets_per_address: 2 }, async ({ stack, user, room, count }) => {
       const one = await Socket.open(stack.url, room.id, user.token);
       const two = await Socket.open(stack.url, room.id, user.token);
-      const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13',
-        'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' };
       const path = `/ws/chat/${room.id}?token=${user.token}`;
-      const refused = await ask(stack.port, path, { headers: upgrade });
+      const refused = await ask(stack.port, path, { headers: UPGRADE });
       assert.equal(refused.status, 429);
-      assert.equal((await ask(stack.port, path, { from: '127.0.0.2', headers: upgrade })).status, 101);
+      assert.match(refused.headers['retry-after'], /^\d+$/);
+      assert.equal((await ask(stack.port, path, { from: '127.0.0.2', headers: UPGRADE })).status, 101);
       assert.equal(await count('shed_total{reason="sockets_of_address"}'), 1);
       await one.end();
       await two.end();

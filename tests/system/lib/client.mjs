@@ -185,7 +185,7 @@ export function assertError(answer, status, code, message) {
   assert.ok('data' in answer.json, 'the envelope has data');
   if (message !== undefined) assert.equal(answer.json.message, message);
   if (status === 401) assert.match(answer.headers['www-authenticate'] ?? '', /^Bearer/);
-  if (status === 503) assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
+  if (status === 503 || status === 429) assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
   if (status === 405) assert.match(answer.headers.allow ?? '', /^[A-Z]+(, ?[A-Z]+)*$/);
   return answer;
 }
