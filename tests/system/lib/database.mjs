@@ -18,6 +18,7 @@ export class Database {
   constructor(dir) {
     this.dir = dir;
     this.socket = path.join(dir, 'mariadb.sock');
+    this.holding = new Set(); // clients of hold()
     this.url = `mysql://banter@/banter?socket=${this.socket}`;
   }
 
@@ -48,12 +49,14 @@ export class Database {
   }
 
   async stop() {
+    this.letGo();
     const { code, stdout, stderr } = await run(SCRIPT, ['stop', this.dir], { timeoutMs: 90_000 });
     if (code !== 0) throw new Error(`MariaDB does not stop:\n${stdout}${stderr}`);
     this.pid = 0;
   }
 
   async kill() {
+    this.letGo();
     const pid = this.pid || this.readPid();
     if (!pid || !isAlive(pid)) return;
     process.kill(pid, 'SIGKILL');
@@ -81,7 +84,8 @@ export class Database {
   // Runs a statement on a connection that stays, as for a lock, until release().
   async hold(sql) {
     const child = spawn('mariadb', [...this.clientArgs(), '--unbuffered'], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const ended = once(child, 'close');
+    this.holding.add(child);
+    const ended = once(child, 'close').finally(() => this.holding.delete(child));
     child.stdin.write(`${sql};\nSELECT 'held';\n`);
     await within(`${sql} to hold`, once(child.stdout, 'data'));
     return {
@@ -90,6 +94,11 @@ export class Database {
         await within(`${sql} to end`, ended);
       },
     };
+  }
+
+  // A test that fails releases nothing, and must not wait for that.
+  letGo() {
+    for (const child of this.holding) child.kill();
   }
 
   clientArgs() {
