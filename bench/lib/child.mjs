@@ -10,9 +10,10 @@ export function pinned(cores, file, args) {
   return cores === undefined ? [file, args] : ['taskset', ['-c', String(cores), file, ...args]];
 }
 
-// A server that says "ready" in a line of its own on stdout. {pid, stop()}.
+// A server that says "ready" in a line of its own on stdout. {pid, stop()}. It ends with us, however we end.
 export async function startServer({ name, cores, file, args, env = process.env }) {
-  const child = spawn(...pinned(cores, file, args), { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const command = pinned(cores, file, args).flat();
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const ended = new Promise((resolve) => child.on('close', resolve));
 

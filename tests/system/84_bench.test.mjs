@@ -1,6 +1,8 @@
 // The bench measures what it says: its arithmetic, its page, and a short run of the real load
 // generator against Banter and the limit server, in which nothing may be lost. Nothing is timed.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,6 +16,8 @@ import { runOnce } from '../../bench/lib/runs.mjs';
 import { SCENARIOS } from '../../bench/lib/scenarios.mjs';
 import { differences, median, ratios, spread } from '../../bench/lib/stats.mjs';
 import { startBanter } from '../../bench/servers/banter.mjs';
+import { isAlive } from './lib/procfs.mjs';
+import { poll } from './lib/wait.mjs';
 
 const values = (...list) => list.map((value, repetition) => ({ repetition, value }));
 const scenario = (id) => SCENARIOS.find((one) => one.id === id);
@@ -138,4 +142,16 @@ test('a run that cannot be made says why', async () => {
   const [result] = await runOnce('limit-batching', { ...brief('one_room', [1, 2, 1], {}), load: { nonsense: 1 } }, 0);
   assert.equal(result.server, 'limit-batching');
   assert.match(result.failed, /load ended with 2/);
+});
+
+test('a server does not outlive a bench that is killed', async () => {
+  const limit = JSON.stringify(new URL('../../bench/servers/limit.mjs', import.meta.url));
+  const story = `import { startBatching } from ${limit};
+    console.log((await startBatching({ rooms: [] })).processes.worker);
+    setInterval(() => {}, 1000);`;
+  const bench = spawn(process.execPath, ['--input-type=module', '--eval', story], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [pid] = (await once(bench.stdout, 'data')).map(Number);
+  assert.ok(isAlive(pid));
+  bench.kill('SIGKILL');
+  await poll('it to end', async () => !isAlive(pid));
 });
