@@ -21,8 +21,8 @@ struct room_log {
     uint32_t ring_first; /* index of the oldest */
     uint32_t ring_count;
     struct byte_count ring_bytes; /* of the frames, with the forms that they get meanwhile */
-    uint64_t turn_first; /* the first of the events that were heard in this turn; 0 for none */
-    struct frame *run;   /* those events in one piece, once somebody has asked for them */
+    uint64_t turn_first;          /* the first event since room_log_turn_end(); 0 for none */
+    struct frame *run;            /* those events in one piece, once somebody has asked for them */
 };
 
 /* A run has at most so many events and bytes: what is longer goes event by event. */
