@@ -267,8 +267,9 @@ static enum err run_commands(struct apply *apply, struct command **commands, siz
     return ERR_NONE;
 }
 
-/* A lone message is a statement of its own: one exchange with the server instead of three. */
-static enum err write_lone(struct apply *apply, struct command **commands, size_t count)
+/* Messages need no transaction: their one insert is all or nothing, and one exchange with the
+ * server takes the place of three. */
+static enum err write_messages(struct apply *apply, struct command **commands, size_t count)
 {
     enum err err = run_commands(apply, commands, count);
 
@@ -301,10 +302,10 @@ enum err apply_batch(struct apply *apply, struct command **commands, size_t coun
 
     if (err != ERR_NONE)
         return err;
-    if (count == 1 && !has_control(commands, count))
-        err = write_lone(apply, commands, count);
-    else
+    if (has_control(commands, count))
         err = write_transaction(apply, commands, count);
+    else
+        err = write_messages(apply, commands, count);
     if (err == ERR_NONE)
         sequencer_commit(apply->sequencer);
     else

@@ -1,10 +1,10 @@
 /*
- * apply.h: one batch of commands, one transaction. All SQL that changes a room is here and in
- * apply_control.c. Blocks; runs on a writer's thread.
+ * apply.h: one batch of commands, written all or not at all. All SQL that changes a room is here
+ * and in apply_control.c. Blocks; runs on a writer's thread.
  *
  * Messages become rows of the log in one bulk insert; control commands (create, join, leave, expel)
- * check what they need and change rooms and room_members in the same transaction, with the room's
- * row locked, so that two brokers cannot do it at once.
+ * check what they need and change rooms and room_members in one transaction with it, with the
+ * room's row locked, so that two brokers cannot do it at once.
  */
 #ifndef BANTER_BROKER_APPLY_H
 #define BANTER_BROKER_APPLY_H

@@ -110,9 +110,10 @@ struct db_column {
     const bool *nulls;        /* NULL if no value is SQL NULL */
 };
 
-/* Runs sql once for each row, in one exchange with the server (COM_STMT_BULK_EXECUTE), or in
- * several when there is more than about 1 MiB. All or nothing only inside a transaction. At most
- * DB_VALUES_MAX columns. */
+/* Runs an INSERT for all rows, in one exchange with the server (COM_STMT_BULK_EXECUTE), which is
+ * one statement there; where there is more than about 1 MiB, in several, and outside of a
+ * transaction in one of its own. So it is all or nothing in either case. At most DB_VALUES_MAX
+ * columns. */
 enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns, size_t count,
                  size_t rows) ATTR_MUSTCHECK;
 

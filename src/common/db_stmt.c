@@ -418,8 +418,8 @@ static size_t bulk_piece(const struct db_column *columns, size_t count, size_t f
     return at - from;
 }
 
-enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns, size_t count,
-                 size_t rows)
+static enum err insert_pieces(struct db *db, const char *sql, const struct db_column *columns,
+                              size_t count, size_t rows)
 {
     struct bulk_column bulks[DB_VALUES_MAX] = {0};
     MYSQL_BIND params[DB_VALUES_MAX];
@@ -444,5 +444,21 @@ enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns
         mem_free(bulks[i].lengths);
         mem_free(bulks[i].indicators);
     }
+    return err;
+}
+
+/* A piece is one statement for the server, so it is all or nothing by itself. */
+enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns, size_t count,
+                 size_t rows)
+{
+    bool own = db->transaction == TX_NONE && bulk_piece(columns, count, 0, rows) < rows;
+    enum err err = own ? db_begin(db) : ERR_NONE;
+
+    if (err == ERR_NONE)
+        err = insert_pieces(db, sql, columns, count, rows);
+    if (own && err == ERR_NONE)
+        err = db_commit(db);
+    if (own && err != ERR_NONE)
+        db_rollback(db);
     return err;
 }

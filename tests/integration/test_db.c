@@ -380,6 +380,17 @@ static void test_bulk(void **state)
     assert_true(db_duplicate_key(db, "PRIMARY"));
     db_rollback(db);
     assert_int_equal(count_rows(db), ROWS);
+    /* Without a transaction it is all or nothing as well, in several pieces and in one. */
+    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), ROWS), ERR_DB_DUPLICATE);
+    assert_int_equal(count_rows(db), ROWS);
+    ids[80] = UINT64_MAX;
+    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), 100), ERR_DB_DUPLICATE);
+    assert_int_equal(count_rows(db), ROWS);
+    ids[80] = 80;
+    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), 700), ERR_NONE);
+    assert_int_equal(db_affected(db), 700);
+    assert_int_equal(count_rows(db), ROWS + 700);
+    assert_int_equal(db_run(db, "DELETE FROM test_db WHERE id < 700", NULL, 0), ERR_NONE);
     /* One row at a time through the same statement. */
     assert_int_equal(DB_RUN(db, sql, db_u64(5), db_null(), db_text("x"), db_u64(7)), ERR_NONE);
     assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), 0), ERR_NONE);

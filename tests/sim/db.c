@@ -280,35 +280,16 @@ static bool poisoned(const struct pending_row *row)
     return row->row.body[0] == '!';
 }
 
-enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns, size_t count,
-                 size_t row_count)
-{
-    enum err err = before(db);
-
-    CHECK(strncmp(sql, "INSERT INTO events", 18) == 0 && count == 7);
-    for (size_t i = 0; err == ERR_NONE && i < row_count; i++) {
-        struct pending_row row =
-            make_row(columns[0].numbers[i], columns[1].numbers[i], columns[3].numbers[i],
-                     columns[4].numbers[i], columns[5].bytes[i], columns[6].bytes[i]);
-
-        err = poisoned(&row) ? ERR_DB_FAILED : insert(db, &row);
-    }
-    return err == ERR_NONE ? ERR_NONE : break_with(db, err);
-}
-
 /* Outside of a transaction it is one of its own. */
-static enum err insert_one(struct db *db, const struct db_value *values)
+static enum err insert_rows(struct db *db, const struct pending_row *rows_in, size_t row_count)
 {
-    struct pending_row row = make_row(values[0].number, values[1].number, values[3].number,
-                                      values[4].number, values[5].bytes, values[6].bytes);
     bool own = db->trx == NULL;
-    enum err err;
+    enum err err = ERR_NONE;
 
-    if (poisoned(&row))
-        return break_with(db, ERR_DB_FAILED);
     if (own)
         db->trx = open_one();
-    err = insert(db, &row);
+    for (size_t i = 0; err == ERR_NONE && i < row_count; i++)
+        err = poisoned(&rows_in[i]) ? ERR_DB_FAILED : insert(db, &rows_in[i]);
     if (err != ERR_NONE)
         err = break_with(db, err);
     else if (own)
@@ -316,6 +297,29 @@ static enum err insert_one(struct db *db, const struct db_value *values)
     if (own)
         db_rollback(db);
     return err;
+}
+
+enum err db_bulk(struct db *db, const char *sql, const struct db_column *columns, size_t count,
+                 size_t row_count)
+{
+    struct pending_row made[PENDING_MAX];
+    enum err err = before(db);
+
+    CHECK(strncmp(sql, "INSERT INTO events", 18) == 0 && count == 7 && row_count <= PENDING_MAX);
+    if (err != ERR_NONE)
+        return err;
+    for (size_t i = 0; i < row_count; i++)
+        made[i] = make_row(columns[0].numbers[i], columns[1].numbers[i], columns[3].numbers[i],
+                           columns[4].numbers[i], columns[5].bytes[i], columns[6].bytes[i]);
+    return insert_rows(db, made, row_count);
+}
+
+static enum err insert_one(struct db *db, const struct db_value *values)
+{
+    struct pending_row row = make_row(values[0].number, values[1].number, values[3].number,
+                                      values[4].number, values[5].bytes, values[6].bytes);
+
+    return insert_rows(db, &row, 1);
 }
 
 static void select_heads(struct db *db, const struct db_value *values, size_t count)
