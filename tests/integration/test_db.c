@@ -380,22 +380,40 @@ static void test_bulk(void **state)
     assert_true(db_duplicate_key(db, "PRIMARY"));
     db_rollback(db);
     assert_int_equal(count_rows(db), ROWS);
-    /* Without a transaction it is all or nothing as well, in several pieces and in one. */
-    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), ROWS), ERR_DB_DUPLICATE);
-    assert_int_equal(count_rows(db), ROWS);
-    ids[80] = UINT64_MAX;
-    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), 100), ERR_DB_DUPLICATE);
-    assert_int_equal(count_rows(db), ROWS);
-    ids[80] = 80;
-    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), 700), ERR_NONE);
-    assert_int_equal(db_affected(db), 700);
-    assert_int_equal(count_rows(db), ROWS + 700);
-    assert_int_equal(db_run(db, "DELETE FROM test_db WHERE id < 700", NULL, 0), ERR_NONE);
     /* One row at a time through the same statement. */
     assert_int_equal(DB_RUN(db, sql, db_u64(5), db_null(), db_text("x"), db_u64(7)), ERR_NONE);
     assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), 0), ERR_NONE);
     assert_int_equal(count_rows(db), ROWS + 1);
     mem_free(large);
+}
+
+/* Without a transaction as well, in one exchange with the server and in several. */
+static void test_bulk_is_all_or_nothing(void **state)
+{
+    enum { ROWS = 1000, FEW = 100 };
+    static const char sql[] = "INSERT INTO test_db (id, data) VALUES (?, ?)";
+    struct db *db = *state;
+    static uint64_t ids[ROWS];
+    static struct span data[ROWS];
+    static uint8_t large[4000];
+    const struct db_column columns[] = {{.type = DB_U64, .numbers = ids},
+                                        {.type = DB_BYTES, .bytes = data}};
+
+    for (size_t i = 0; i < ROWS; i++) {
+        ids[i] = i + 1;
+        data[i] = (struct span){large, sizeof(large)};
+    }
+    ids[FEW - 1] = 1;
+    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), FEW), ERR_DB_DUPLICATE);
+    assert_int_equal(count_rows(db), 0);
+    ids[FEW - 1] = FEW;
+    ids[ROWS - 1] = 1;
+    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), ROWS), ERR_DB_DUPLICATE);
+    assert_int_equal(count_rows(db), 0);
+    ids[ROWS - 1] = ROWS;
+    assert_int_equal(db_bulk(db, sql, columns, ARRAY_LEN(columns), ROWS), ERR_NONE);
+    assert_int_equal(db_affected(db), ROWS);
+    assert_int_equal(count_rows(db), ROWS);
 }
 
 /* Prints what this machine does; asserts only that every row is there. */
@@ -529,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_loss_at_commit_is_uncertain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loss_of_a_change_is_uncertain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bulk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bulk_is_all_or_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bulk_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scripts, setup, teardown),
         cmocka_unit_test(test_an_absent_server_is_told_at_once),
