@@ -2,10 +2,13 @@
 // socket survives, and what closes it.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { metric } from './lib/bus_keys.mjs';
 import {
   Api, Socket, TIMESTAMP, assertEnvelope, makeRoom, socketOnEachWorker, uniqueName,
 } from './lib/client.mjs';
+import { freePort } from './lib/ports.mjs';
 import { startStack, withStack } from './lib/stack.mjs';
+import { poll } from './lib/wait.mjs';
 
 for (const workers of [1, 4]) {
   describe(`WebSocket, workers: ${workers}`, () => {
@@ -432,7 +435,8 @@ for (const workers of [1, 4]) {
 
 describe('WebSocket ping', () => {
   it('pings, and closes who does not answer', async () => {
-    await withStack({ env: { ping_ms: 300 } }, async (stack) => {
+    const admin = await freePort();
+    await withStack({ gatewayEnv: { ping_ms: 1_000, admin_listen: `127.0.0.1:${admin}` } }, async (stack) => {
       const { owner, room } = await makeRoom(new Api(stack.url), 0);
       const awake = await Socket.open(stack.url, room.id, owner.token);
       const { openRawSocket, OPCODE } = await import('./lib/raw.mjs');
@@ -441,6 +445,7 @@ describe('WebSocket ping', () => {
       const close = await asleep.readClose(20_000);
       assert.deepEqual([close.code, close.reason], [4010, 'Pings were not answered']);
       await asleep.waitEnd(20_000);
+      await poll('it to be counted', async () => (await metric(admin, 'ws_ping_timeouts_total')) === 1);
       asleep.destroy();
       assert.ok(awake.pings >= 1);
       assert.ok(awake.isOpen, 'who answers stays');

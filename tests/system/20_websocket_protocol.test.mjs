@@ -14,11 +14,14 @@ import {
   frame,
   handshake,
 } from './lib/raw_websocket.mjs';
+import { metric } from './lib/bus_keys.mjs';
+import { freePort } from './lib/ports.mjs';
 import { startStack } from './lib/stack.mjs';
 
 const MESSAGE_BYTES_MAX = 64 * 1024;
 const FRAGMENTS_MAX = 128;
 
+const admin = await freePort();
 let stack;
 let token;
 let room;
@@ -38,7 +41,7 @@ async function call(method, path, body) {
 }
 
 before(async () => {
-  stack = await startStack();
+  stack = await startStack({ gatewayEnv: { admin_listen: `127.0.0.1:${admin}` } });
   const account = { username: 'raw', email: 'raw@example.com', password: 'correct horse' };
   await call('POST', '/api/register', account);
   token = (await call('POST', '/api/login', account)).data.access_token;
@@ -429,6 +432,13 @@ describe('headers of frames', () => {
 });
 
 describe('sizes', () => {
+  test('what breaks the protocol or a bound is counted', async (t) => {
+    const before = await metric(admin, 'ws_protocol_errors_total');
+    const socket = await join(t);
+    socket.write(frame(OP.text, 'x'.repeat(MESSAGE_BYTES_MAX + 1)));
+    await expectClosed(socket, 1009);
+    assert.equal(await metric(admin, 'ws_protocol_errors_total'), before + 1);
+  });
   refused('a frame above the bound', 1009, () => [
     frame(OP.text, 'x'.repeat(MESSAGE_BYTES_MAX + 1)),
   ]);

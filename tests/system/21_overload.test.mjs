@@ -2,13 +2,23 @@
 // nothing to do with it goes on.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { metric } from './lib/bus_keys.mjs';
 import { Api, ReliableSender, Socket, assertAllInHistory, assertError, makeRoom, uniqueName } from './lib/client.mjs';
+import { freePort } from './lib/ports.mjs';
 import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
+// Its gateway's metrics are at .port, its broker's at the next one.
+async function withCounts(options, story) {
+  const port = await freePort(2);
+  const count = (name, at = port) => metric(at, name.replace(/[{}]/g, '\\$&'));
+  await withStack({ ...options, env: { ...options.env, admin_listen: `127.0.0.1:${port}` } }, (stack) =>
+    story(stack, count, port + 1));
+}
+
 describe('full queues', () => {
   it('a flood of logins is 503 where it does not fit, and messages do not wait for it', async () => {
-    await withStack({ workers: 1, env: { scrypt_log2n: 14, scrypt_queue: 4 } }, async (stack) => {
+    await withCounts({ workers: 1, env: { scrypt_log2n: 14, scrypt_queue: 4 } }, async (stack, count) => {
       const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
       const socket = await Socket.open(stack.url, room.id, owner.token);
@@ -26,6 +36,8 @@ describe('full queues', () => {
       for (const answer of refused) assertError(answer, 503, 'overloaded');
       for (const answer of answers.filter((one) => one.status !== 503)) assertError(answer, 401, 'invalid_credentials');
       assert.ok(refused.length > 0, 'the queue was full');
+      assert.equal(await count('scrypt_queue_full_total'), refused.length);
+      assert.equal(await count('shed_total{reason="scrypt_queue"}'), refused.length);
       assert.ok(refused.length < answers.length, 'those that fit were answered');
       assert.ok(said > 0, 'messages went through meanwhile');
       assert.match(await api.login(owner), /^[0-9a-f]{64}$/, 'and all is well after it');
@@ -51,17 +63,47 @@ describe('full queues', () => {
     });
   });
 
+  it('by REST they are 503, and counted', async () => {
+    const env = { commands_max: 3, command_timeout_ms: 600_000 };
+    await withCounts({ workers: 1, env }, async (stack, count) => {
+      const { owner, room } = await makeRoom(new Api(stack.url), 0);
+      const say = (text) => owner.api.post(`/api/chat/rooms/${room.id}/messages`, { text }, { timeoutMs: 60_000 });
+      await stack.suspendBroker();
+      const waiting = ['a', 'b', 'c'].map(say);
+      await poll('three to be under way', async () => (await count('commands_in_flight')) === 3);
+      assertError(await say('d'), 503, 'overloaded');
+      assertError(await owner.api.post('/api/chat/rooms', { name: 'one more' }), 503, 'overloaded');
+      assert.equal(await count('shed_total{reason="commands_in_flight"}'), 2);
+      stack.resumeBroker();
+      for (const answer of await Promise.all(waiting)) assert.equal(answer.status, 200, answer.text);
+      assert.equal((await say('d')).status, 200);
+    });
+  });
+
   it('a broker whose queue is full says so, and the sender may repeat', async () => {
-    await withStack({ workers: 1, brokerEnv: { broker_queue_max: 2, batch_max: 1, writers: 1 } }, async (stack) => {
+    const brokerEnv = { broker_queue_max: 2, batch_max: 1, writers: 1 };
+    await withCounts({ workers: 1, brokerEnv }, async (stack, count, broker) => {
       const { owner, room } = await makeRoom(new Api(stack.url), 0);
       const sender = new ReliableSender(stack.url, room.id, owner.token, { window: 100, retryMs: 200 });
-      await sender.send(Array.from({ length: 300 }, (_, i) => `${i}`));
+      let lock;
+      const gap = async () => {
+        if (lock) return;
+        await sender.socket.settle(); // it is admitted, for which the log is read
+        lock = await stack.database.hold('LOCK TABLES events WRITE');
+      };
+      const sent = sender.send(Array.from({ length: 100 }, (_, i) => `${i}`), { gap });
+      await poll('refusals', async () => sender.errors.length > 0 || (await count('broker_overloads_total', broker)) > 0);
+      await lock.release();
+      await sent;
+      assert.ok(sender.errors.length > 0, 'the sender was told');
+      assert.ok((await count('broker_overloads_total', broker)) >= sender.errors.length);
+      assert.equal(await count('shed_total{reason="broker_queue"}', broker), await count('broker_overloads_total', broker));
       for (const error of sender.errors) {
         assert.equal(error.code, 'overloaded');
         assert.equal(error.temporary, true);
       }
       const history = await owner.api.history(room.id);
-      assert.equal(history.length, 300);
+      assert.equal(history.length, 100);
       assertAllInHistory([sender], history);
       await sender.stop();
     });
@@ -77,6 +119,27 @@ describe('full queues', () => {
       }
       assert.ok(answers.some((answer) => answer.status === 200));
       await poll('it to recover', async () => (await owner.api.get('/api/chat/rooms')).status === 200);
+    });
+  });
+
+  it('logins that the queue for the database does not hold are 503, and counted', async () => {
+    await withCounts({ workers: 1, env: { db_threads: 1, db_queue: 2 } }, async (stack, count) => {
+      const api = new Api(stack.url);
+      const { owner } = await makeRoom(api, 0);
+      const login = () => api.post('/api/login', { username: owner.username, password: owner.password });
+      const lock = await stack.database.hold('LOCK TABLES users WRITE');
+      const answers = [];
+      const asked = Promise.all(Array.from({ length: 10 }, () => login().then((answer) => answers.push(answer))));
+      await poll('those that do not fit to be refused', () => answers.length >= 7);
+      await lock.release();
+      await asked;
+      const refused = answers.filter((answer) => answer.status === 503);
+      assert.ok(refused.length >= 7);
+      for (const answer of refused) assertError(answer, 503, 'overloaded');
+      for (const answer of answers) assert.ok([200, 503].includes(answer.status), answer.text);
+      assert.equal(await count('db_queue_full_total'), refused.length);
+      assert.equal(await count('shed_total{reason="db_queue"}'), refused.length);
+      assert.match(await api.login(owner), /^[0-9a-f]{64}$/, 'and all is well after it');
     });
   });
 

@@ -12,6 +12,7 @@ import { delay, poll } from './lib/wait.mjs';
 
 const HOST = 'Host: localhost\r\n';
 const GET = `GET /health HTTP/1.1\r\n${HOST}\r\n`;
+const WAITING = "SELECT info FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND info LIKE 'SELECT%FROM sessions%'";
 const LINE = 'GET /health HTTP/1.1\r\n';
 const POST = `POST /api/login HTTP/1.1\r\n${HOST}`;
 const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
@@ -111,16 +112,20 @@ function assertLast(answer, status, what) {
 
 describe('HTTP/1.1 framing', () => {
   let stack;
+  let admin;
   let api;
   let owner;
   let room;
   let pids;
   const open = new Set();
   before(async () => {
+    admin = await freePort();
     // What comes byte by byte comes slowly on a slow machine: it is not the deadlines' turn here.
     stack = await startStack({
       workers: 2,
-      gatewayEnv: { request_head_ms: 600_000, request_body_ms: 600_000, keep_alive_ms: 600_000 },
+      gatewayEnv: {
+        admin_listen: `127.0.0.1:${admin}`, request_head_ms: 600_000, request_body_ms: 600_000, keep_alive_ms: 600_000,
+      },
     });
     api = new Api(stack.url);
     ({ owner, room } = await makeRoom(api, 0));
@@ -137,6 +142,18 @@ describe('HTTP/1.1 framing', () => {
     open.add(connection);
     return connection;
   }
+
+  it('counts what it refuses', async () => {
+    const count = () => metric(admin, 'http_violations_total');
+    assert.equal(await count(), 0);
+    for (const [, , text] of REFUSED) {
+      const connection = await dial();
+      await say(connection, text, 0);
+      await hearAll(connection);
+      connection.destroy();
+    }
+    await poll('each to be counted', async () => (await count()) === REFUSED.length);
+  });
 
   for (const size of [0, 1, 13]) {
     const how = size === 0 ? 'in one write' : `in pieces of ${size}`;
@@ -279,6 +296,8 @@ describe('HTTP deadlines', () => {
       assert.equal(answers.length, 1);
       assertLast(answers[0], 408, text);
     }));
+    // The one that dripped is the fifth.
+    await poll('each to be counted', async () => (await metric(admin, 'http_timeouts_total')) === 5);
   });
 
   it('an idle connection is closed without a word', async () => {
@@ -341,10 +360,41 @@ describe('HTTP connections are counted', () => {
         assert.equal((await connection.readResponse()).status, 200);
         connection.destroy();
       }
+      await poll('the three to be counted', async () =>
+        (await metric(admin, 'shed_total\\{reason="waiting_http_connections"\\}')) === 3);
       const again = await RawConnection.open(stack);
       again.write(GET);
       assert.equal((await again.readResponse()).status, 200);
       again.destroy();
+    } finally {
+      await stack.stop();
+    }
+  });
+
+  it('one too many is 503 while all others are being answered', async () => {
+    const admin = await freePort();
+    const stack = await startStack({ workers: 1, gatewayEnv: { admin_listen: `127.0.0.1:${admin}` } });
+    try {
+      const { owner } = await makeRoom(new Api(stack.url), 0);
+      stack.expectedDead.add(stack.gateways[0]);
+      await stack.gateways[0].end('SIGTERM');
+      await stack.startGateway(0, { http_connections_max: 1 });
+      await stack.waitReady();
+      await poll('those to go that asked whether it is ready', async () => (await metric(admin, 'http_connections')) === 0);
+      const lock = await stack.database.hold('LOCK TABLES sessions WRITE');
+      const busy = await RawConnection.open(stack);
+      busy.write(`GET /api/chat/rooms HTTP/1.1\r\n${HOST}Authorization: Bearer ${owner.token}\r\n\r\n`);
+      await poll('it to ask the database', async () => (await stack.database.query(WAITING)).length === 1);
+      const extra = await RawConnection.open(stack);
+      const told = await hearAll(extra);
+      assert.equal(told.length, 1);
+      assertLast(told[0], 503);
+      assert.equal(told[0].headers['retry-after'], '1');
+      await poll('it to be counted', async () => (await metric(admin, 'http_refused_total')) === 1);
+      assert.equal(await metric(admin, 'shed_total\\{reason="http_connections"\\}'), 1);
+      await lock.release();
+      assert.equal((await busy.readResponse()).status, 200);
+      busy.destroy();
     } finally {
       await stack.stop();
     }

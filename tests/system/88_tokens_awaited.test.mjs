@@ -41,6 +41,15 @@ async function assertAdmitted(stack, user) {
   await socket.end();
 }
 
+describe('a socket without a token', () => {
+  it('has BANTER_SOCKET_AUTH_MS to bring one, and is counted if it does not', () =>
+    withLimits({ socket_auth_ms: 300 }, async ({ stack, count }) => {
+      const socket = new Socket(stack.url, null, undefined);
+      assert.equal((await socket.waitClosed()).code, 1008);
+      assert.equal(await count('ws_auth_late_total'), 1);
+    }, { workers: 1 }));
+});
+
 describe('places for sockets without a token', () => {
   it('are shared: one address has some, the oldest goes when all are taken, and a client is admitted', () =>
     withLimits({ socket_auth_ms: 600_000, ping_ms: 600_000, rate_request: 0 }, async ({ stack, user, count }) => {
