@@ -1,8 +1,10 @@
 // A login that ends while it has many sockets, or while handshakes with its token are on the way.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { metric } from './lib/bus_keys.mjs';
 import { Api, Socket, assertEnvelope, makeRoom } from './lib/client.mjs';
 import { MultiSocket } from './lib/multi_socket.mjs';
+import { freePort } from './lib/ports.mjs';
 import { OPCODE, RawConnection, handshakeRequest } from './lib/raw.mjs';
 import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
@@ -37,6 +39,22 @@ describe('a login that is ended', () => {
       assert.equal((await kept.say('still here')).type, 'ack');
       await kept.end();
     }));
+
+  it('is counted once by a worker that had sockets of it, and not by one that had none', async () => {
+    const admin = await freePort();
+    const gatewayEnv = { ...NEVER.gatewayEnv, admin_listen: `127.0.0.1:${admin}` };
+    await withStack({ workers: 1, gatewayEnv }, async (stack) => {
+      const api = new Api(stack.url);
+      const { owner, room } = await makeRoom(api, 0);
+      await api.login(owner);
+      assertEnvelope(await owner.api.delete(`/api/sessions/${await idOfOther(owner)}`));
+      const other = await api.login(owner);
+      const sockets = [await Socket.open(stack.url, room.id, other), await MultiSocket.open(stack.url, other)];
+      assertEnvelope(await owner.api.delete(`/api/sessions/${await idOfOther(owner)}`));
+      for (const socket of sockets) assert.equal((await socket.waitClosed()).code, 4001);
+      assert.equal(await metric(admin, 'sessions_revoked_total'), 1);
+    });
+  });
 
   it('lets none of the sockets stay that were being opened meanwhile', () =>
     withStack({ workers: 2, ...NEVER }, async (stack) => {

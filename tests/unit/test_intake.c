@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -226,14 +227,18 @@ static void others_commands_are_left_to_them(void **state)
 static void what_comes_too_late_does_not_happen(void **state)
 {
     const uint64_t allowed_us = INTAKE_LATE_MS * 1000;
+    const enum metric late = METRIC_SHED + METRICS_SHED_BROKER_LATE;
+    uint64_t before = metrics_get(late);
 
     (void)state;
     say_until(OURS, OURS, clock_wall_us() - allowed_us / 2);
     say_until(OURS, OURS, UINT64_MAX);
     assert_done("write5 not_a_member5 write5 not_a_member5 ");
+    assert_int_equal(metrics_get(late), before);
     say_until(OURS, OURS, clock_wall_us() - allowed_us - 1000000);
     say_until(OURS, OURS, 0);
     assert_done("");
+    assert_int_equal(metrics_get(late), before + 2);
 }
 
 /* A worker that hears the room needs no answer beside the event; unless nobody hears it any more,

@@ -102,6 +102,7 @@ static void test_text(void **unused)
     metrics_add_by2(METRIC_HTTP_RESPONSES, 3, metrics_status(599), 1);
     metrics_add_by2(METRIC_COMMAND_RESULTS, COMMAND_JOIN, ERR_ROOM_NOT_FOUND, 4);
     metrics_add_by(METRIC_SHED, METRICS_SHED_EPHEMERAL, 5);
+    metrics_add_by(METRIC_SHED, METRICS_SHED_BROKER_LATE, 6);
     metrics_observe_us_by(METRIC_HTTP_DURATION, 3, 1);
     metrics_write(NULL, slots, 2, &out);
     metrics_write_processes(slots, 2, &out);
@@ -118,6 +119,7 @@ static void test_text(void **unused)
                          "banter_command_results_total{kind=\"join\",result=\"room_not_found\"}") ==
                 4);
     assert_true(value_of(out.data, "banter_shed_total{reason=\"ephemeral\"}") == 5);
+    assert_true(value_of(out.data, "banter_shed_total{reason=\"late_command\"}") == 6);
     assert_true(value_of(out.data, "banter_shed_total{reason=\"db_queue\"}") == 0);
     assert_true(value_of(out.data, "banter_process_up{process=\"w0\",slot=\"1\"}") == 1);
     assert_true(value_of(out.data, "process_resident_memory_bytes{process=\"w0\",slot=\"1\"}") >
