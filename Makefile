@@ -223,7 +223,7 @@ $(SIM_PROGRAM): $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/sim/*.c)) $(patsubs
 PLAYED_WORLD := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/worker/*.c)) $(B)/obj/gen/openapi_json.o
 FUZZ_WORKERS := $(filter $(B)/tests/fuzz/fuzz_worker_%,$(FUZZ_PROGRAMS))
 FUZZ_PLAYED := clock_mono_ms clock_mono_us clock_wall_us digest_random client_address_of_peer log_write \
-  loop_timer_start loop_timer_start_periodic
+  event_add event_del event_free ping_wheel_init sessions_create
 $(FUZZ_WORKERS): $(PLAYED_WORLD) \
   $(filter-out %/main.o,$(call objects,gateway)) $(B)/libcommon.a
 $(FUZZ_WORKERS): FUZZ_LINK := $(addprefix -Wl$(comma)--wrap=,$(FUZZ_PLAYED))

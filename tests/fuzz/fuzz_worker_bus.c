@@ -6,9 +6,10 @@
  * are closed, all of it is forgotten: the same story again is the same.
  *
  * The first byte chooses how the worker is used, the second the story. Then each message has its
- * length in two bytes; with the highest bit it is a subscription of a broker's. A message comes
- * whole or not at all, so there is nothing to cut. Numbers of commands and questions, which a
- * broker knows, are put where a message has its own below 16.
+ * length in two bytes; with the highest bit it is a subscription of a broker's, or, if it
+ * has one byte only, time that passes, as much as the byte says. A message comes whole or not at
+ * all, so there is nothing to cut. Numbers of commands and questions, which a broker knows, are put
+ * where a message has its own below 16.
  */
 #include "worker/frames.h"
 
@@ -97,7 +98,10 @@ static void receive_all(const uint8_t *data, size_t size)
         bool to_commands = data[0] >> 7 != 0;
 
         len = MIN(len, size - 2);
-        receive(to_commands, data + 2, len);
+        if (to_commands && len == 1)
+            world_pass(WORLD_TIME_MS(data[2]));
+        else
+            receive(to_commands, data + 2, len);
         data += 2 + len;
         size -= 2 + len;
     }

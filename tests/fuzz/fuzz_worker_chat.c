@@ -8,7 +8,7 @@
  *
  * The first three bytes choose the kind of socket (and how much goes wrong below), the story, the
  * pieces. A line's first byte may make it a binary message (1), a ping (2), a close (3), or a
- * message in two fragments (4).
+ * message in two fragments (4); or no frame, but time that passes, as much as the second says (5).
  */
 #include "worker/frames.h"
 
@@ -20,10 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_SIZE 3
-#define ROOM      5 /* of the sockets on one room */
-#define LINES_MAX 16
-#define IDS_MAX   (2 * LINES_MAX)
+#define HEAD_SIZE   3
+#define ROOM        5 /* of the sockets on one room */
+#define LINES_MAX   16
+#define IDS_MAX     (2 * LINES_MAX)
+#define TIME_PASSES 5
 #define BEARER                                                                                     \
     "Authorization: Bearer abababababababababababababababababababababababababababababababab\r\n"
 
@@ -122,8 +123,12 @@ static void send_lines(struct client *client, enum socket_kind kind, struct span
         size_t len = (size_t)((stop != NULL ? stop : end) - at);
         struct strbuf frames = STRBUF_EMPTY;
 
-        write_line(kind, at, len, &frames);
-        client_send_cut(client, (const uint8_t *)frames.data, frames.len, cuts);
+        if (len > 1 && at[0] == TIME_PASSES) {
+            world_pass(WORLD_TIME_MS(at[1]));
+        } else {
+            write_line(kind, at, len, &frames);
+            client_send_cut(client, (const uint8_t *)frames.data, frames.len, cuts);
+        }
         strbuf_fini(&frames);
         at += len + 1;
     }

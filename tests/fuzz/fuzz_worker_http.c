@@ -5,7 +5,8 @@
  * must be well-formed, an error an error object, and nothing may stay behind. The same bytes in
  * other pieces get the same answers.
  *
- * The first three bytes choose: the port (and how much goes wrong below), the story, the pieces.
+ * The first three bytes choose: the port (and how much goes wrong below, and how much time passes
+ * after the last byte), the story, the pieces.
  */
 #include "worker/answers.h"
 #include "worker/world.h"
@@ -38,11 +39,14 @@ static void tell(const uint8_t *data, size_t size, bool whole, struct strbuf *go
 {
     struct played_choice choice = {data[1], data[0] >> 4 > 7 ? (data[0] >> 4) - 7 : 0};
     bool heads = memmem(data + HEAD_SIZE, size - HEAD_SIZE, "HEAD", 4) != NULL;
+    unsigned time = data[0] >> 1 & 7;
     struct client client;
 
     world_begin(choice);
     client_open(&client, (data[0] & 1) != 0);
     client_send_cut(&client, data + HEAD_SIZE, size - HEAD_SIZE, whole ? 0 : data[2] | 1);
+    if (time > 0)
+        world_pass(WORLD_TIME_MS(2 * time - 1));
     strbuf_add(got, client.got.data, client.got.len);
     client_close(&client);
     world_end();

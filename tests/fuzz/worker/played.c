@@ -17,14 +17,13 @@
 #include <string.h>
 
 #define WALL_US    UINT64_C(1767323045678901) /* 2026-01-02T03:04:05.678901Z */
-#define STORY_US   UINT64_C(86400000000)
-#define QUEUE_MAX  64 /* of a pool: a pipeline of requests can fill it */
+#define QUEUE_MAX  64                         /* of a pool: a pipeline of requests can fill it */
 #define LOG_LENGTH 20
-#define FAR_MS     UINT64_C(31536000000) /* a year */
 
 static struct played_choice choice;
 static uint64_t heads[PLAYED_ROOMS + 1];
-static uint64_t mono_us = STORY_US;
+static uint64_t mono_us = WALL_US;
+static uint64_t wall_us = WALL_US;
 static uint64_t chance;
 
 /* ---- what all of it is made of ---- */
@@ -84,10 +83,17 @@ void played_begin(struct played_choice chosen)
 {
     choice = chosen;
     chance = 0;
-    mono_us += STORY_US;
+    wall_us = WALL_US;
     for (size_t i = 0; i <= PLAYED_ROOMS; i++)
         heads[i] = LOG_LENGTH + i % 5;
     played_bus_reset();
+}
+
+void played_pass(uint64_t ms)
+{
+    mono_us += ms * 1000;
+    wall_us += ms * 1000;
+    played_timers_run(mono_us);
 }
 
 bool played_step(void)
@@ -180,10 +186,6 @@ bool password_is_bcrypt(const char *hash)
 /* ---- clock, chance, peers and the log: functions of files that are otherwise real (--wrap) ----
  */
 
-void __real_loop_timer_start(struct loop_timer *timer, uint64_t delay_ms);
-void __wrap_loop_timer_start(struct loop_timer *timer, uint64_t delay_ms);
-void __real_loop_timer_start_periodic(struct loop_timer *timer, uint64_t interval_ms);
-void __wrap_loop_timer_start_periodic(struct loop_timer *timer, uint64_t interval_ms);
 uint64_t __wrap_clock_mono_ms(void);
 uint64_t __wrap_clock_mono_us(void);
 uint64_t __wrap_clock_wall_us(void);
@@ -191,18 +193,6 @@ void __wrap_digest_random(void *out, size_t len);
 struct client_address __wrap_client_address_of_peer(int fd);
 void __wrap_log_write(enum log_level level, const char *event, const char *format, ...)
     ATTR_PRINTF(3, 4);
-
-/* Timers run by the real clock, and how fast a machine is says nothing about an input: only those
- * that are due at once ever run out. */
-void __wrap_loop_timer_start(struct loop_timer *timer, uint64_t delay_ms)
-{
-    __real_loop_timer_start(timer, delay_ms == 0 ? 0 : FAR_MS);
-}
-
-void __wrap_loop_timer_start_periodic(struct loop_timer *timer, uint64_t interval_ms ATTR_UNUSED)
-{
-    __real_loop_timer_start_periodic(timer, FAR_MS);
-}
 
 uint64_t __wrap_clock_mono_ms(void)
 {
@@ -216,7 +206,7 @@ uint64_t __wrap_clock_mono_us(void)
 
 uint64_t __wrap_clock_wall_us(void)
 {
-    return WALL_US;
+    return wall_us;
 }
 
 void __wrap_digest_random(void *out, size_t len)

@@ -1,5 +1,6 @@
 /*
- * played.h: the floors below a worker, played: pool, database, bus, clock, chance and passwords.
+ * played.h: the floors below a worker, played: pool, database, bus, clock, timers,
+ * chance and passwords.
  *
  * Everything that they answer is a function of what was asked and of the choice below, so the same
  * requests get the same answers however their bytes were cut. The rest of the worker is real.
@@ -15,12 +16,16 @@ struct played_choice {
     uint8_t trouble; /* 0: all goes well; of 16 answers of database and broker so many are bad */
 };
 
-/* Another story begins: rooms' logs, chance and the waiting messages are as at the start, and so
- * much time has passed that no rate and no delay remembers the one before. */
+/* Another story begins: rooms' logs, chance and the waiting messages are as at the start, and so is
+ * the time of day. */
 void played_begin(struct played_choice choice);
 
 /* Runs one job of a pool, or hands over one message of the bus; false if there is none. */
 bool played_step(void);
+
+/* So much time passes at once, as for a process that was stopped: each timer that is due by then
+ * runs out once, in the next turn, in the order in which they are due. */
+void played_pass(uint64_t ms);
 
 /* Bytes from a broker, to whoever of the worker hears them: of its events, or of its commands'
  * socket, where they are a subscription. */
@@ -38,6 +43,7 @@ uint64_t played_bus_kept(size_t place, uint64_t *worker_id_out);
 bool played_pool_step(void);
 bool played_bus_step(void);
 void played_bus_reset(void);
+void played_timers_run(uint64_t now_us);
 
 /* The same for the same bytes and choice. */
 uint64_t played_hash(const void *data, size_t len, uint64_t more);

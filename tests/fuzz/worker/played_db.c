@@ -260,11 +260,17 @@ enum err db_begin(struct db *db)
     return ERR_NONE;
 }
 
+/* Beside the statement's own, which has not failed. */
+static bool more_trouble(const struct db *db, uint64_t which)
+{
+    return played_trouble(played_hash(&db->hash, sizeof(db->hash), which));
+}
+
 enum err db_commit(struct db *db)
 {
     enum err failed = db->failed;
 
-    if (failed == ERR_NONE && played_trouble(db->hash ^ 0xc0))
+    if (failed == ERR_NONE && more_trouble(db, 1))
         failed = ERR_DB_UNCERTAIN;
     db->in_transaction = false;
     return failed;
@@ -278,7 +284,7 @@ void db_rollback(struct db *db)
 
 uint64_t db_affected(struct db *db)
 {
-    return played_trouble(db->hash ^ 0xaf) ? 0 : 1;
+    return more_trouble(db, 2) ? 0 : 1;
 }
 
 uint64_t db_insert_id(struct db *db)

@@ -33,6 +33,7 @@
        */
 #define CLIENTS_MAX 4
 #define PIECES_MAX  4
+#define STORY_MS    86400000 /* between two stories: no rate and no delay remembers the one before */
 
 static struct worker *worker;
 static struct services *services;
@@ -161,6 +162,7 @@ void world_begin(struct played_choice choice)
     played_begin(choice);
     if (worker == NULL)
         create_worker();
+    world_pass(STORY_MS);
     services->database_ok = true; /* the story before may have had another one */
     played_begin(choice);
 }
@@ -208,6 +210,12 @@ void world_settle(void)
         if (receive_all())
             quiet = 0;
     }
+}
+
+void world_pass(uint64_t ms)
+{
+    played_pass(ms);
+    world_settle();
 }
 
 void world_end(void)

@@ -12,6 +12,11 @@
 void world_begin(struct played_choice choice);
 /* Turns the loop until nothing happens any more. */
 void world_settle(void);
+/* So much time passes at once (played_pass()), and settles. */
+void world_pass(uint64_t ms);
+/* A time by a byte of the input: from 100 ms to 14 minutes, which is longer than all that a worker
+ * waits for. */
+#define WORLD_TIME_MS(byte) (UINT64_C(100) << (byte) % 14)
 /* The broker says that it has all shards, as at the start. */
 void world_own_shards(void);
 /* Everything that the story had is gone: connections, sockets, commands. */
