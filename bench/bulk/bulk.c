@@ -7,7 +7,7 @@
  *        [--rooms=1000] [--seconds=5 | --rows=100000] [--rate=1000]
  *
  *   writers   threads, each with a connection and rooms of its own
- *   batch     rows of a transaction: one bulk insert, as the broker does it; 1 is a statement alone
+ *   batch     rows of a commit: one bulk insert, as the broker does it; 1 is a plain statement
  *   rooms     of all writers together; a batch goes through them in turn
  *   rows      of all writers together, and then it ends
  *   rate      rows a second of all writers together, whatever the database does; a commit's time is
@@ -103,17 +103,13 @@ static enum err insert(struct writer *writer, size_t count)
         {.type = DB_BYTES, .bytes = writer->keys},
         {.type = DB_BYTES, .bytes = writer->bodies},
     };
-    enum err err;
 
     if (options.batch == 1)
         return DB_RUN(writer->db, insert_sql, db_u64(writer->room_ids[0]), db_u64(writer->seqs[0]),
                       db_u64(MESSAGE), db_u64(writer->actor_ids[0]), db_u64(writer->times[0]),
                       db_bytes(writer->keys[0].data, writer->keys[0].len),
                       db_bytes(writer->bodies[0].data, writer->bodies[0].len));
-    err = db_begin(writer->db);
-    if (err == ERR_NONE)
-        err = db_bulk(writer->db, insert_sql, columns, ARRAY_LEN(columns), count);
-    return err == ERR_NONE ? db_commit(writer->db) : err;
+    return db_bulk(writer->db, insert_sql, columns, ARRAY_LEN(columns), count);
 }
 
 /* How many rows the next batch has; 0 at the end. */

@@ -26,7 +26,7 @@ export async function measure(server, options, cores) {
     writeFileSync(plan, `${server.plan.join('\n')}\n`);
     const watch = Object.entries(server.processes).map(([name, pid]) => `${name}:${pid}`);
     const args = {
-      server: server.address, plan, protocol: server.protocol, watch: watch.join(','), ...options,
+      server: server.address, plan, protocol: server.protocol, watch: watch.join(','), ...server.naming, ...options,
     };
     const { code, stdout, stderr } = await run(...pinned(cores, LOAD, flags(args)), { timeoutMs: LOAD_MS });
     if (stdout === '') throw new Error(`load ended with ${code ?? 'SIGKILL'}: ${stderr}`);

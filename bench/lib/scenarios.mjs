@@ -38,6 +38,21 @@ const PUBLISH = {
   pictures: ['latency'],
 };
 
+const INGEST_ABOUT =
+  'A message is acknowledged when it is committed. No process is pinned: load generator, two workers, broker and MariaDB share two cores. Beside it the bulk insert alone, into the same table of the same database: 2 writers, 1,000 rows a transaction; and the limit, which stores nothing: what the connections alone cost, with one process instead of four.';
+
+const ingest = (rooms, outstanding) => ({
+  kind: 'flow',
+  load: { outstanding, bytes: 200, ...TIMES },
+  bulk: { writers: 2, batch: 1000, bytes: 200, rooms, seconds: 2 },
+  beside: { bulk: 'bulk insert alone' },
+  pinned: false,
+  seconds: 14,
+  figures: ['messages_per_s', 'p50_ms', 'p99_ms'],
+  compare: { figure: 'messages_per_s', to: 'bulk' },
+  pictures: ['messages_per_s'],
+});
+
 export const SCENARIOS = [
   {
     id: 'one_room',
@@ -99,26 +114,34 @@ export const SCENARIOS = [
     servers: ['banter'],
     options: { dataDir: MEMORY_DIR },
   },
-  ...[
-    { count: 1000, outstanding: 8 },
-    { count: 10000, outstanding: 1 },
-  ].map(({ count, outstanding }) => ({
-    id: `ingest_${count}`,
-    title: `Committed messages, ${count.toLocaleString('en-US')} rooms`,
-    about: `${count.toLocaleString('en-US')} rooms with one member each, who ${outstanding === 1 ? 'sends the next message when the last one is acknowledged' : `has ${outstanding} messages without an answer at any time`}. A message is acknowledged when it is committed. No process is pinned: load generator, two workers, broker and MariaDB share two cores. Beside it the bulk insert alone, into the same table of the same database: 2 writers, 1,000 rows a transaction; and the limit, which stores nothing: what the connections alone cost, with one process instead of four.`,
-    kind: 'flow',
-    rooms: [count, 1, 1],
-    load: { outstanding, bytes: 200, ...TIMES },
-    bulk: { writers: 2, batch: 1000, bytes: 200, rooms: count, seconds: 2 },
-    beside: { bulk: 'bulk insert alone' },
+  {
+    id: 'ingest_1000',
+    title: 'Committed messages, 1,000 rooms',
+    about: `1,000 rooms with one member each, who has 8 messages without an answer at any time. ${INGEST_ABOUT}`,
+    rooms: [1000, 1, 1],
+    ...ingest(1000, 8),
     servers: ['banter', 'limit-batching'],
     options: { workers: 2 },
-    pinned: false,
-    seconds: 14,
-    figures: ['messages_per_s', 'p50_ms', 'p99_ms'],
-    compare: { figure: 'messages_per_s', to: 'bulk' },
-    pictures: ['messages_per_s'],
-  })),
+  },
+  {
+    id: 'ingest_10000',
+    title: 'Committed messages, 10,000 rooms over 10,000 sockets',
+    about: `10,000 rooms with one member each, who sends the next message when the last one is acknowledged. ${INGEST_ABOUT}`,
+    rooms: [10000, 1, 1],
+    ...ingest(10000, 1),
+    servers: ['banter', 'limit-batching'],
+    options: { workers: 2 },
+  },
+  {
+    id: 'ingest_10000_shared',
+    title: 'Committed messages, 10,000 rooms over 1,000 sockets',
+    about:
+      'The same 10,000 rooms, with people who are in ten of them each and have one socket for all ten: they send the next message to a room when their last one there is acknowledged. The limit knows one room a socket only, and is not in this table.',
+    rooms: [10000, 1, 1],
+    ...ingest(10000, 1),
+    servers: ['banter'],
+    options: { workers: 2, roomsPerSocket: 10 },
+  },
   {
     id: 'idle',
     title: 'Idle connections',

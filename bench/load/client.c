@@ -18,7 +18,7 @@
 #define IDLE_NS    UINT64_C(10000000)
 #define EVENTS     512
 #define FRAME_ROOM 16
-#define TEXT_MAX   8192
+#define TEXT_MAX   PROTOCOL_TEXT_MAX
 #define CONNECT_S  120
 #define OP_TEXT    1
 #define OP_CLOSE   8
@@ -28,10 +28,7 @@
 static struct {
     const struct options *options;
     struct results *results;
-    struct client *clients;
-    size_t count;
-    struct room *rooms;
-    uint32_t room_count;
+    struct members members;
     size_t next_to_connect;
     size_t connecting;
     size_t ready;
@@ -41,7 +38,6 @@ static struct {
     uint64_t measure_from_ns;
     uint64_t measure_to_ns; /* 0 while it goes on */
     uint8_t *buffer;
-    char *filler;
     uint32_t due_room; /* open loop: whose turn it is; due times rise from here on */
 } load;
 
@@ -116,38 +112,27 @@ static void say(struct client *client, uint8_t opcode, const void *text, size_t 
 
 /* Each message leaves in a call of its own, as people's do. intended_ns is when it should have
  * left: a server that stalls does not get away with being asked less often. */
-static void send_message(struct client *client, uint64_t intended_ns)
+static void send_message(struct member *member, uint64_t intended_ns)
 {
-    const struct protocol *protocol = load.options->protocol;
-    struct sender *sender = client->sender;
+    struct sender *sender = member->sender;
+    const struct mark mark = {member->room, sender->number, sender->next, intended_ns};
     char text[TEXT_MAX];
-    int mark = snprintf(text, sizeof(text), "%s@%u:%u:%llu:", protocol->prefix, sender->number,
-                        sender->next, (unsigned long long)intended_ns);
-    size_t prefix = strlen(protocol->prefix);
-    size_t len = (size_t)mark;
-    size_t wanted = MAX(prefix + load.options->text_bytes, len);
+    size_t len = protocol_message(load.options->protocol, load.options->first_room + member->room,
+                                  &mark, load.options->text_bytes, text);
 
-    memcpy(text + len, load.filler, wanted - len);
-    len = wanted;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    len += (size_t)snprintf(text + len, sizeof(text) - len, protocol->suffix, sender->number,
-                            sender->next);
-#pragma GCC diagnostic pop
     sender->sent_ns[sender->next % SENT_TIMES] = intended_ns;
     sender->next++;
-    load.rooms[client->room].sent++;
     load.results->sent += load.measuring;
-    say(client, OP_TEXT, text, len);
+    say(member->client, OP_TEXT, text, len);
 }
 
 /* Closed loop: as many as may be under way. */
-static void send_on(struct client *client)
+static void send_on(struct member *member)
 {
-    const struct sender *sender = client->sender;
+    const struct sender *sender = member->sender;
 
     while (load.sending && sender->next - sender->answered < load.options->outstanding)
-        send_message(client, now_ns());
+        send_message(member, now_ns());
 }
 
 /* Of the messages that belong to the measurement, those that come late count, too. */
@@ -157,9 +142,9 @@ static bool belongs(uint64_t sent_ns)
            (load.measuring || sent_ns < load.measure_to_ns);
 }
 
-static void on_answered(struct client *client, uint64_t now)
+static void on_answered(struct member *member, uint64_t now)
 {
-    struct sender *sender = client->sender;
+    struct sender *sender = member->sender;
     uint64_t sent_ns = sender->sent_ns[sender->answered % SENT_TIMES];
 
     sender->answered++;
@@ -167,7 +152,7 @@ static void on_answered(struct client *client, uint64_t now)
     if (belongs(sent_ns))
         histogram_add(&load.results->ack, now - sent_ns);
     if (load.options->outstanding > 0)
-        send_on(client);
+        send_on(member);
 }
 
 /* Open loop: every room has its messages at equal distances, the rooms one after the other. */
@@ -175,15 +160,15 @@ static void send_due(uint64_t now)
 {
     uint64_t period = (uint64_t)((double)NS_PER_S / load.options->rate);
 
-    for (uint32_t checked = 0; checked < load.room_count; checked++) {
-        struct room *room = &load.rooms[load.due_room];
+    for (uint32_t checked = 0; checked < load.members.room_count; checked++) {
+        struct room *room = &load.members.rooms[load.due_room];
 
         if (room->due_ns > now)
             return;
         if (room->senders > 0)
             send_message(room->sending[room->turn++ % room->senders], room->due_ns);
         room->due_ns += period;
-        load.due_room = (load.due_room + 1) % load.room_count;
+        load.due_room = (load.due_room + 1) % load.members.room_count;
         if (room->due_ns <= now)
             checked = 0;
     }
@@ -191,35 +176,23 @@ static void send_due(uint64_t now)
 
 /* ---- receiving --------------------------------------------------------------------------------*/
 
-static void on_delivery(struct client *client, const struct mark *mark, uint64_t now)
+static void on_delivery(struct member *member, const struct mark *mark, uint64_t now)
 {
-    struct results *results = load.results;
-    uint32_t *next;
-
-    if (mark->sender >= load.rooms[client->room].senders) {
-        results->errors++;
+    if (!members_hear(&load.members, member, mark, load.results))
         return;
-    }
-    next = &client->heard[mark->sender];
-    if (mark->number < *next) {
-        results->repeated++;
-        return;
-    }
-    results->lost += mark->number - *next;
-    *next = mark->number + 1;
-    client->order = (client->order ^ mark->sender ^ ((uint64_t)mark->number << 20)) *
-                    UINT64_C(0x9e3779b97f4a7c15);
-    results->deliveries += load.measuring;
+    load.results->deliveries += load.measuring;
     if (belongs(mark->sent_ns))
-        histogram_add(&results->delivery, now - mark->sent_ns);
-    if (client->sender != NULL && client->sender->number == mark->sender &&
+        histogram_add(&load.results->delivery, now - mark->sent_ns);
+    if (member->sender != NULL && member->sender->number == mark->sender &&
         !load.options->protocol->acknowledges)
-        on_answered(client, now);
+        on_answered(member, now);
 }
 
 static void on_ready(struct client *client)
 {
     if (client->state != CLIENT_JOINING)
+        return;
+    if (load.options->protocol->subscribes && ++client->subscribed < client->member_count)
         return;
     client->state = CLIENT_READY;
     load.connecting--;
@@ -229,22 +202,27 @@ static void on_ready(struct client *client)
 
 static void on_text(struct client *client, const uint8_t *data, size_t len, uint64_t now)
 {
-    const struct protocol *protocol = load.options->protocol;
-    const char *reply;
     struct mark mark;
+    enum reaction reaction = protocol_read(load.options->protocol, data, len, &mark);
+    struct member *member;
+    const char *reply;
 
-    switch (protocol_read(protocol, data, len, &mark)) {
+    switch (reaction) {
     case REACT_DELIVERY:
-        on_delivery(client, &mark, now);
-        break;
     case REACT_ACK:
-        on_answered(client, now);
+        member = members_find(client, mark.room);
+        if (member == NULL || (reaction == REACT_ACK && member->sender == NULL))
+            load.results->errors++;
+        else if (reaction == REACT_ACK)
+            on_answered(member, now);
+        else
+            on_delivery(member, &mark, now);
         break;
     case REACT_READY:
         on_ready(client);
         break;
     case REACT_REPLY:
-        reply = protocol_reply(protocol, data, len, client->room);
+        reply = protocol_reply(data, len, client->members[0].room);
         say(client, OP_TEXT, reply, strlen(reply));
         break;
     case REACT_ERROR:
@@ -279,6 +257,15 @@ static size_t take_frames(struct client *client, const uint8_t *data, size_t len
     return at;
 }
 
+static void subscribe(struct client *client)
+{
+    for (uint32_t i = 0; i < client->member_count; i++) {
+        const char *text = protocol_subscribe(load.options->first_room + client->members[i].room);
+
+        say(client, OP_TEXT, text, strlen(text));
+    }
+}
+
 /* The end of the response's head, if it is there; 0 if not, and the client is dropped for another
  * status than 101. */
 static size_t take_head(struct client *client, const uint8_t *data, size_t len)
@@ -294,6 +281,8 @@ static size_t take_head(struct client *client, const uint8_t *data, size_t len)
     client->state = CLIENT_JOINING;
     if (load.options->protocol->ready_at_once)
         on_ready(client);
+    if (load.options->protocol->subscribes)
+        subscribe(client);
     return (size_t)(end - data) + 4;
 }
 
@@ -373,8 +362,9 @@ static void begin(struct client *client, size_t index)
 
 static void begin_some(void)
 {
-    while (load.connecting < load.options->connecting && load.next_to_connect < load.count) {
-        begin(&load.clients[load.next_to_connect], load.next_to_connect);
+    while (load.connecting < load.options->connecting &&
+           load.next_to_connect < load.members.client_count) {
+        begin(&load.members.clients[load.next_to_connect], load.next_to_connect);
         load.next_to_connect++;
     }
 }
@@ -420,67 +410,25 @@ static void turn(uint64_t wait_ns)
 
 /* ---- the whole --------------------------------------------------------------------------------*/
 
-static void make_clients(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        struct client *client = &load.clients[i];
-        struct room *room = &load.rooms[plan->lines[i].room];
-
-        client->room = plan->lines[i].room;
-        client->path = plan->lines[i].path;
-        room->members++;
-        if (!plan->lines[i].sends)
-            continue;
-        client->sender = mem_alloc(sizeof(*client->sender));
-        client->sender->number = room->senders++;
-        room->sending = mem_realloc(room->sending, room->senders * sizeof(struct client *));
-        room->sending[client->sender->number] = client;
-    }
-    for (size_t i = 0; i < plan->count; i++)
-        load.clients[i].heard = mem_alloc_array(
-            MAX(load.rooms[load.clients[i].room].senders, (uint32_t)1), sizeof(uint32_t));
-}
-
 void clients_open(const struct options *options, const struct plan *plan, struct results *results)
 {
     uint64_t from = now_ns();
 
     load.options = options;
     load.results = results;
-    load.count = plan->count;
-    load.clients = mem_alloc_array(plan->count, sizeof(struct client));
-    load.rooms = mem_alloc_array(plan->rooms, sizeof(struct room));
-    load.room_count = plan->rooms;
     load.buffer = mem_alloc(READ_BYTES);
-    load.filler = mem_alloc(options->text_bytes + 1);
-    memset(load.filler, 'x', options->text_bytes);
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     CHECK(load.epoll >= 0);
-    make_clients(plan);
+    members_make(&load.members, plan);
     from = now_ns();
     begin_some();
-    while ((load.connecting > 0 || load.next_to_connect < load.count) &&
+    while ((load.connecting > 0 || load.next_to_connect < load.members.client_count) &&
            now_ns() - from < CONNECT_S * NS_PER_S) {
         turn(IDLE_NS);
         begin_some();
     }
     results->connect_s = (double)(now_ns() - from) / 1e9;
-    results->refused += load.count - load.next_to_connect + load.connecting;
-}
-
-static bool everything_heard(void)
-{
-    for (size_t i = 0; i < load.count; i++) {
-        const struct client *client = &load.clients[i];
-        const struct room *room = &load.rooms[client->room];
-
-        if (client->state != CLIENT_READY)
-            continue;
-        for (uint32_t s = 0; s < room->senders; s++)
-            if (client->heard[s] < room->sending[s]->sender->next)
-                return false;
-    }
-    return true;
+    results->refused += load.members.client_count - load.next_to_connect + load.connecting;
 }
 
 static void run_until(uint64_t end_ns)
@@ -492,7 +440,7 @@ static void run_until(uint64_t end_ns)
 
         if (load.options->outstanding == 0 && load.sending) {
             send_due(now);
-            wake_ns = MIN(wake_ns, load.rooms[load.due_room].due_ns);
+            wake_ns = MIN(wake_ns, load.members.rooms[load.due_room].due_ns);
             now = now_ns();
         }
         turn(wake_ns > now ? wake_ns - now : 0);
@@ -504,12 +452,12 @@ static void start_sending(void)
     uint64_t now = now_ns();
 
     load.sending = true;
-    for (uint32_t i = 0; i < load.room_count; i++) {
-        struct room *room = &load.rooms[i];
+    for (uint32_t i = 0; i < load.members.room_count; i++) {
+        struct room *room = &load.members.rooms[i];
 
         if (load.options->outstanding == 0)
-            room->due_ns =
-                now + (uint64_t)((double)NS_PER_S / load.options->rate * i / load.room_count);
+            room->due_ns = now + (uint64_t)((double)NS_PER_S / load.options->rate * i /
+                                            load.members.room_count);
         else
             for (uint32_t s = 0; s < room->senders; s++)
                 send_on(room->sending[s]);
@@ -533,29 +481,12 @@ void clients_run(void (*on_begin)(void), void (*on_end)(void))
     load.measure_to_ns = now_ns();
     on_end();
     load.sending = false;
-    for (uint64_t end = now_ns() + 10 * NS_PER_S; now_ns() < end && !everything_heard();)
+    for (uint64_t end = now_ns() + 10 * NS_PER_S;
+         now_ns() < end && !members_heard_all(&load.members);)
         turn(IDLE_NS);
 }
 
-/* What did not come is lost; and all members of a room have heard the same in the same order. */
 void clients_check(void)
 {
-    uint64_t *orders = mem_alloc_array(load.room_count, sizeof(uint64_t));
-    bool *known = mem_alloc_array(load.room_count, sizeof(bool));
-
-    for (size_t i = 0; i < load.count; i++) {
-        const struct client *client = &load.clients[i];
-        const struct room *room = &load.rooms[client->room];
-
-        if (client->state != CLIENT_READY)
-            continue;
-        for (uint32_t s = 0; s < room->senders; s++)
-            load.results->lost += room->sending[s]->sender->next - client->heard[s];
-        if (known[client->room] && orders[client->room] != client->order)
-            load.results->reordered++;
-        orders[client->room] = client->order;
-        known[client->room] = true;
-    }
-    mem_free(orders);
-    mem_free(known);
+    members_check(&load.members, load.results);
 }

@@ -30,10 +30,11 @@ uint64_t histogram_quantile(const struct histogram *histogram, double part);
 /* ---- protocol.c: how a server wants to be spoken to -------------------------------------------*/
 
 /*
- * Every message that is sent carries, somewhere in its text, @SENDER:NUMBER:NANOSECONDS: and
+ * Every message that is sent carries, somewhere in its text, @ROOM:SENDER:NUMBER:NANOSECONDS: and
  * filler. So what a server wraps around it does not matter when it comes back.
  */
 struct mark {
+    uint32_t room;   /* of the plan */
     uint32_t sender; /* in its room */
     uint32_t number; /* 0, 1, 2 … of this sender */
     uint64_t sent_ns;
@@ -42,18 +43,19 @@ struct mark {
 enum reaction {
     REACT_NONE,
     REACT_READY,    /* the subscription stands */
-    REACT_ACK,      /* an earlier message is committed, or whatever this server means by it */
+    REACT_ACK,      /* an earlier message is committed: mark_out->room says where */
     REACT_DELIVERY, /* *mark_out is filled */
-    REACT_REPLY,    /* send protocol->reply back */
+    REACT_REPLY,    /* send protocol_reply() back */
     REACT_ERROR,
 };
 
+enum speech { SPEECH_BANTER, SPEECH_BANTER_ROOMS, SPEECH_PLAIN, SPEECH_SOCKETIO };
+
 struct protocol {
     const char *name;
-    const char *greeting; /* sent after the handshake; %u is the room; NULL for none */
-    const char *prefix;   /* around a message's text */
-    const char *suffix;   /* %u:%u: sender and number, for servers that acknowledge by a name */
-    bool ready_at_once;   /* with the handshake */
+    enum speech speech;
+    bool subscribes;    /* after the handshake, to each room of the connection */
+    bool ready_at_once; /* with the handshake */
     bool acknowledges;
 };
 
@@ -61,25 +63,33 @@ const struct protocol *protocol_find(const char *name);
 /* What a text frame from the server is. */
 enum reaction protocol_read(const struct protocol *protocol, const uint8_t *data, size_t len,
                             struct mark *mark_out);
-/* The answer that the last reaction asked for. */
-const char *protocol_reply(const struct protocol *protocol, const uint8_t *data, size_t len,
-                           uint32_t room);
+/* The answer that the last reaction asked for, of a connection in this room. */
+const char *protocol_reply(const uint8_t *data, size_t len, uint32_t room);
+/* What a connection says to be in a room; room_id is the server's number of it. */
+const char *protocol_subscribe(uint64_t room_id);
+/* A message with this mark and as much filler as makes its text so long; returns its bytes, which
+ * are at most PROTOCOL_TEXT_MAX. */
+#define PROTOCOL_TEXT_MAX 8192
+size_t protocol_message(const struct protocol *protocol, uint64_t room_id, const struct mark *mark,
+                        size_t text_bytes, char text[PROTOCOL_TEXT_MAX]);
 
 /* ---- plan.c: who connects where ---------------------------------------------------------------*/
 
 struct plan_line {
     uint32_t room;
     bool sends;
-    char *path;
+    char *path; /* NULL: the connection of the line before is in this room, too */
 };
 
 struct plan {
     struct plan_line *lines;
     size_t count;
+    size_t connections;
     uint32_t rooms; /* the highest room + 1 */
 };
 
-/* Lines of "ROOM s|- PATH". Ends the program with a sentence if the file is none. */
+/* Lines of "ROOM s|- PATH", or "+" for PATH. Ends the program with a sentence if the file is none.
+ */
 void plan_read(struct plan *plan, const char *path);
 void plan_fini(struct plan *plan);
 
@@ -105,6 +115,7 @@ struct options {
     const struct protocol *protocol;
     const char *host;
     uint16_t port;
+    uint64_t first_room; /* the server's number of the plan's room 0; the others follow */
     unsigned addresses;  /* local ones: 127.0.0.1, 127.0.0.2 … */
     unsigned connecting; /* handshakes at a time */
     size_t text_bytes;

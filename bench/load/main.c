@@ -3,11 +3,13 @@
  *
  *   load --server=127.0.0.1:8000 --plan=FILE [--protocol=banter] [--outstanding=64 | --rate=10]
  *        [--bytes=200] [--warm-up=2] [--measure=10] [--settle=1] [--connecting=200]
- *        [--addresses=4] [--watch=worker:123,broker:456]
+ *        [--addresses=4] [--first-room=0] [--watch=worker:123,broker:456]
  *
- *   plan          a line for each connection: ROOM s|- PATH; s sends, - only listens
- *   outstanding   closed loop: each sender has so many messages without an answer
- *   rate          open loop: messages a second in each room, whatever the server does
+ *   plan          a line for each connection: ROOM s|- PATH; s sends, - only listens. With +
+ * instead of PATH the connection of the line before is in this room, too first-room    the server's
+ * number of the plan's room 0, for protocols that name rooms outstanding   closed loop: each sender
+ * has so many messages without an answer rate          open loop: messages a second in each room,
+ * whatever the server does
  *
  * Latency is from when a message should have been sent to when a client has read it. Every client
  * checks that it hears each sender's messages once and in order; at the end all must have come, and
@@ -101,6 +103,8 @@ static void set_option(const char *name, char *value, struct plan *plan)
         options.settle_s = number(value);
     else if (strcmp(name, "connecting") == 0)
         options.connecting = (unsigned)number(value);
+    else if (strcmp(name, "first-room") == 0)
+        options.first_room = (uint64_t)number(value);
     else if (strcmp(name, "addresses") == 0)
         options.addresses = (unsigned)number(value);
     else
@@ -110,19 +114,13 @@ static void set_option(const char *name, char *value, struct plan *plan)
 static void read_options(int argc, char **argv, struct plan *plan)
 {
     static const struct option names[] = {
-        {"server", required_argument, NULL, 0},
-        {"plan", required_argument, NULL, 0},
-        {"protocol", required_argument, NULL, 0},
-        {"outstanding", required_argument, NULL, 0},
-        {"rate", required_argument, NULL, 0},
-        {"bytes", required_argument, NULL, 0},
-        {"warm-up", required_argument, NULL, 0},
-        {"measure", required_argument, NULL, 0},
-        {"settle", required_argument, NULL, 0},
-        {"connecting", required_argument, NULL, 0},
-        {"addresses", required_argument, NULL, 0},
-        {"watch", required_argument, NULL, 0},
-        {NULL, 0, NULL, 0},
+        {"server", required_argument, NULL, 0},    {"plan", required_argument, NULL, 0},
+        {"protocol", required_argument, NULL, 0},  {"outstanding", required_argument, NULL, 0},
+        {"rate", required_argument, NULL, 0},      {"bytes", required_argument, NULL, 0},
+        {"warm-up", required_argument, NULL, 0},   {"measure", required_argument, NULL, 0},
+        {"settle", required_argument, NULL, 0},    {"connecting", required_argument, NULL, 0},
+        {"addresses", required_argument, NULL, 0}, {"first-room", required_argument, NULL, 0},
+        {"watch", required_argument, NULL, 0},     {NULL, 0, NULL, 0},
     };
     int index;
     int got;
@@ -168,7 +166,7 @@ static void print_results(const struct plan *plan)
     double seconds = ended_ns > began_ns ? (double)(ended_ns - began_ns) / 1e9 : 1;
 
     printf("{\"protocol\":\"%s\",\"clients\":%zu,\"rooms\":%u,\"bytes\":%zu,\"seconds\":%.3f",
-           options.protocol->name, plan->count, plan->rooms, options.text_bytes, seconds);
+           options.protocol->name, plan->connections, plan->rooms, options.text_bytes, seconds);
     printf(",\"connected\":%llu,\"refused\":%llu,\"connect_s\":%.3f,\"connects_per_s\":%.0f",
            (unsigned long long)results.connected, (unsigned long long)results.refused,
            results.connect_s, (double)results.connected / results.connect_s);
@@ -184,7 +182,7 @@ static void print_results(const struct plan *plan)
            (unsigned long long)results.errors, (unsigned long long)results.closed);
     print_histogram("delivery", &results.delivery);
     print_histogram("acknowledgement", &results.ack);
-    print_watched(plan->count);
+    print_watched(plan->connections);
     printf("}\n");
 }
 
@@ -208,7 +206,7 @@ int main(int argc, char **argv)
     clients_open(&options, &plan, &results);
     for (size_t i = 0; i < options.watched_count; i++)
         connect_cpu_ns[i] = proc_cpu_ns(options.watched[i].pid) - connect_cpu_ns[i];
-    if (results.connected == plan.count) {
+    if (results.connected == plan.connections) {
         clients_run(on_begin, on_end);
         clients_check();
     }

@@ -18,16 +18,21 @@ void plan_read(struct plan *plan, const char *path)
     }
     while (fscanf(file, "%u %c %1023s", &room, &role, text) == 3) {
         struct plan_line *line;
+        bool same = strcmp(text, "+") == 0;
+
+        if (same && plan->connections == 0)
+            break;
 
         plan->lines = mem_realloc(plan->lines, (plan->count + 1) * sizeof(*plan->lines));
         line = &plan->lines[plan->count++];
         line->room = room;
         line->sends = role == 's';
-        line->path = mem_strdup(text);
+        line->path = same ? NULL : mem_strdup(text);
+        plan->connections += !same;
         plan->rooms = MAX(plan->rooms, room + 1);
     }
     if (!feof(file) || plan->count == 0) {
-        fprintf(stderr, "load: %s: line %zu is not \"ROOM s|- PATH\"\n", path, plan->count + 1);
+        fprintf(stderr, "load: %s: line %zu is not \"ROOM s|- PATH|+\"\n", path, plan->count + 1);
         exit(2);
     }
     fclose(file);

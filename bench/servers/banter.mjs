@@ -19,8 +19,15 @@ async function insert(database, table, columns, rows) {
   }
 }
 
-// rooms: [{ members, senders }]; gives the plan's lines.
-export async function seed(database, rooms) {
+const FIRST_ROOM = 1000; // the id of the plan's room 0
+
+// How a member connects: with a room's socket, or, being in several, with one for all of them.
+const address = (room, user, shared) =>
+  shared ? `/ws/chat?token=${token(user)}` : `/ws/chat/${room}?token=${token(user)}&since=0`;
+
+// rooms: [{ members, senders }], of which so many that follow each other have the same people, with
+// a socket each; gives the plan's lines.
+export async function seed(database, rooms, roomsPerSocket = 1) {
   const now = Date.now() * 1000;
   const users = [];
   const sessions = [];
@@ -28,17 +35,26 @@ export async function seed(database, rooms) {
   const members = [];
   const plan = [];
   let user = 1000;
-  rooms.forEach(({ members: count, senders }, index) => {
-    const room = 1000 + index;
-    roomRows.push([room, `'bench ${room}'`, user + 1, count, `UNHEX('${hex(`room ${room}`).slice(0, 32)}')`, now]);
+  for (let first = 0; first < rooms.length; first += roomsPerSocket) {
+    const group = rooms.slice(first, first + roomsPerSocket);
+    const count = Math.max(...group.map(({ members: most }) => most));
+    group.forEach(({ members: most }, i) => {
+      const room = FIRST_ROOM + first + i;
+      roomRows.push([room, `'bench ${room}'`, user + 1, most, `UNHEX('${hex(`room ${room}`).slice(0, 32)}')`, now]);
+    });
     for (let i = 0; i < count; i += 1) {
       user += 1;
       users.push([user, `'bench${user}'`, now]);
       sessions.push([`UNHEX('${createHash('sha256').update(token(user)).digest('hex')}')`, user, now, now + 86400e6]);
-      members.push([room, user, i + 1]);
-      plan.push(`${index} ${i < senders ? 's' : '-'} /ws/chat/${room}?token=${token(user)}&since=0`);
+      let where = address(FIRST_ROOM + first, user, roomsPerSocket > 1);
+      group.forEach(({ members: most, senders }, j) => {
+        if (i >= most) return;
+        members.push([FIRST_ROOM + first + j, user, i + 1]);
+        plan.push(`${first + j} ${i < senders ? 's' : '-'} ${where}`);
+        where = '+';
+      });
     }
-  });
+  }
   await insert(database, 'users', 'id, username, created_at_us', users);
   await insert(database, 'sessions', 'token_hash, user_id, created_at_us, expires_at_us', sessions);
   await insert(database, 'rooms', 'id, name, creator_id, member_count, create_key, created_at_us', roomRows);
@@ -65,11 +81,11 @@ export const CROWD = {
 // pinned. worker is the first of them, for when there is only one. The database's files are in
 // dataDir, or where the scenario says nothing, in BENCH_DATA_DIR.
 export async function startBanter({
-  rooms, serverCore, loadCore, workers = 1, brokers = 1, env = {}, dataDir = process.env.BENCH_DATA_DIR,
+  rooms, roomsPerSocket = 1, serverCore, loadCore, workers = 1, brokers = 1, env = {}, dataDir = process.env.BENCH_DATA_DIR,
 }) {
   const stack = await startStack({ workers, brokers, dataDir, env: { log_level: 'warn', ...CROWD, ...env } });
   try {
-    const plan = await seed(stack.database, rooms);
+    const plan = await seed(stack.database, rooms, roomsPerSocket);
     const [broker, ...otherBrokers] = stack.brokers.map(({ pid }) => pid);
     const [worker, ...others] = stack.workers();
     if (serverCore !== undefined) {
@@ -78,7 +94,8 @@ export async function startBanter({
     }
     return {
       stack,
-      protocol: 'banter',
+      protocol: roomsPerSocket > 1 ? 'banter-rooms' : 'banter',
+      naming: { 'first-room': FIRST_ROOM },
       address: `127.0.0.1:${stack.port}`,
       database: stack.database.url,
       plan,

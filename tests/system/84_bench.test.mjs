@@ -113,6 +113,15 @@ for (const server of ['limit-batching', 'limit-at-once', 'banter']) {
   });
 }
 
+test('banter: people with one socket for several rooms', async () => {
+  const shared = { ...brief('ingest_10000_shared', [12, 2, 2], { outstanding: 2 }), options: { roomsPerSocket: 4 }, bulk: undefined };
+  const [result] = await runOnce('banter', shared, 0);
+  assert.equal(result.failed, undefined);
+  assert.deepEqual([result.protocol, result.connected, result.rooms], ['banter-rooms', 6, 12]);
+  assert.ok(result.deliveries > 0 && result.acknowledged_per_s > 0 && result.acknowledgement_us.count > 0);
+  assert.deepEqual(faultless(result), NONE);
+});
+
 test('the database alone is measured beside Banter', async () => {
   const small = { ...brief('publish', [4, 2, 1], { rate: 20 }), bulk: { writers: 1, batch: 10, bytes: 50, rooms: 5, rows: 100 } };
   const both = await runOnce('banter', small, 1);
