@@ -153,8 +153,8 @@ describe('workers', () => {
 });
 
 describe('SIGTERM', () => {
-  it('closes the sockets with 1012, spread over the drain time, and leaves nothing behind', async () => {
-    // A worker lets one go in each tick of 50 ms, so a stall of either side does not bring them together.
+  // That they go one after the other is in tests/unit/test_drain.c.
+  it('closes the sockets with 1012, and leaves nothing behind', async () => {
     await withStack({ workers: 2, env: { drain_ms: 20_000 } }, async (stack) => {
       const api = new Api(stack.url);
       const { owner, room } = await makeRoom(api, 0);
@@ -164,16 +164,12 @@ describe('SIGTERM', () => {
       await Promise.all(sockets.map((socket) => socket.settle()));
       const workers = stack.workers();
       const gateway = stack.gateways[0];
-      const times = [];
-      for (const socket of sockets) socket.closed.then(() => times.push(performance.now()));
       gateway.kill('SIGTERM');
       const codes = await Promise.all(sockets.map((socket) => socket.waitClosed(20_000)));
       const exit = await gateway.end('SIGCONT', 20_000);
       assert.deepEqual(exit, { code: 0, signal: null });
       stack.expectedDead.add(gateway);
       for (const close of codes) assert.deepEqual(close, { code: 1012, reason: 'Server restarting' });
-      const spread = Math.max(...times) - Math.min(...times);
-      assert.ok(spread >= 500, `spread over ${spread} ms`);
       for (const pid of workers) assert.ok(!isAlive(pid), `worker ${pid} is gone`);
     });
   });

@@ -66,8 +66,6 @@ describe('SIGTERM', () => {
       const waits = byes.map(([bye]) => bye.after_ms);
       for (const wait of waits) assert.ok(wait >= 0 && wait < 3_000, `after_ms ${wait}`);
       assert.ok(new Set(waits).size > waits.length / 2, `random: ${waits}`);
-      const spread = Math.max(...times) - Math.min(...times);
-      assert.ok(spread >= 500, `spread over ${spread} ms`);
       await ended(stack, gateway);
       await assert.rejects(api.get('/health'));
     });
