@@ -100,13 +100,34 @@ static void test_many_strangers(void **state ATTR_UNUSED)
     assert_false(take(RATE_SEND, 1, now));
 }
 
+/* The settings were read again, and buckets outlive them. */
+static void test_another_rate(void **state ATTR_UNUSED)
+{
+    uint64_t now = 1000 * SECOND;
+    uint64_t wait_us;
+
+    rates.limits[RATE_SEND] = (struct rate){1, 3600};
+    assert_true(take(RATE_SEND, 1, now));
+    assert_false(rates_take(&rates, RATE_SEND, 1, now, &wait_us));
+    assert_int_equal(wait_us, 3600 * SECOND);
+    rates.limits[RATE_SEND] = (struct rate){10, 60};
+    assert_false(rates_take(&rates, RATE_SEND, 1, now, &wait_us));
+    assert_int_equal(wait_us, 6 * SECOND);
+    assert_true(take(RATE_SEND, 1, now + 6 * SECOND));
+    assert_false(rates_take(&rates, RATE_SEND, 1, now + 6 * SECOND, &wait_us));
+    assert_int_equal(wait_us, 6 * SECOND);
+    /* One that is full stays full. */
+    rates.limits[RATE_SEND] = (struct rate){1, 3600};
+    assert_true(take(RATE_SEND, 1, now + 3600 * SECOND));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_bucket), TEST(test_rate_in_the_long_run), TEST(test_everybody_has_his_own),
-        TEST(test_off),    TEST(test_many_strangers),
+        TEST(test_off),    TEST(test_many_strangers),       TEST(test_another_rate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
