@@ -43,6 +43,12 @@ export const PROMISES = [
     met: (value) => value <= 1,
   },
   {
+    scenario: '100 rooms, 100,000/s, no disk',
+    text: 'the same p99 with the database’s files in memory',
+    values: against('many_rooms_full_memory', 'p99_ms', 'limit-batching'),
+    met: (value) => value <= 1,
+  },
+  {
     scenario: '100 rooms, 20,000/s',
     text: 'CPU time for a delivery at most 1.1 of the batching limit’s',
     values: against('many_rooms', 'cpu_us', 'limit-batching'),
@@ -52,6 +58,12 @@ export const PROMISES = [
     scenario: '100 rooms, 20,000/s',
     text: 'p99 no worse than the batching limit’s',
     values: against('many_rooms', 'p99_ms', 'limit-batching'),
+    met: (value) => value <= 1,
+  },
+  {
+    scenario: '100 rooms, 20,000/s, no disk',
+    text: 'the same p99 with the database’s files in memory',
+    values: against('many_rooms_memory', 'p99_ms', 'limit-batching'),
     met: (value) => value <= 1,
   },
   ...[

@@ -142,6 +142,33 @@ test('the database keeps its files where it is told, and leaves none', async () 
   }
 });
 
+test('a scenario in memory differs from its namesake by the folder', () => {
+  const load = ({ kind, rooms, load: offered, bulk, pinned }) => ({ kind, rooms, offered, bulk, pinned });
+  const inMemory = SCENARIOS.filter(({ id }) => id.endsWith('_memory'));
+  assert.ok(inMemory.length > 0);
+  for (const own of inMemory) {
+    const disk = scenario(own.id.replace('_memory', ''));
+    assert.deepEqual(load(own), load(disk), own.id);
+    assert.deepEqual(own.options, { ...disk.options, dataDir: '/dev/shm' }, own.id);
+  }
+});
+
+test('rooms whose database has a folder of its own: nothing is lost, with either server', async () => {
+  const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'banter-bench-data-'));
+  try {
+    const small = { ...brief('many_rooms_memory', [3, 4, 1], { rate: 20 }), options: { dataDir } };
+    for (const server of small.servers) {
+      const [result] = await runOnce(server, small, 0);
+      assert.equal(result.failed, undefined);
+      assert.ok(result.deliveries > 0, server);
+      assert.deepEqual(faultless(result), NONE, server);
+    }
+    assert.deepEqual(fs.readdirSync(dataDir), []);
+  } finally {
+    fs.rmSync(dataDir, { recursive: true });
+  }
+});
+
 test('connections come twice, cold and warm', async () => {
   const both = await runOnce('banter', brief('connects', [5, 10, 0], { connecting: 50, measure: 0, 'warm-up': 0 }), 0);
   assert.deepEqual(both.map(({ server, connected, refused }) => [server, connected, refused]), [['banter-cold', 50, 0], ['banter', 50, 0]]);
