@@ -10,11 +10,15 @@
 /* Batches under way: one is answered while the other asks; the rest of the pool is for others. */
 #define ADMISSIONS_BATCHES 2
 
+struct line {
+    struct list waiting; /* struct admission, by node */
+    size_t count;
+    size_t max;
+};
+
 struct admissions {
     struct pool *pool;
-    struct list waiting; /* struct admission, by node */
-    size_t waiting_count;
-    size_t waiting_max;
+    struct line lines[ADMISSION_LINES];
     unsigned batches; /* under way */
     bool alone;       /* one is, which does more than ask */
 };
@@ -87,21 +91,33 @@ static void run_alone(struct pool_job *job, struct db *db)
 
 static void on_batch(struct pool_job *job);
 
+static void take_first(struct line *line, struct batch *batch)
+{
+    struct list_node *node = list_pop_front(&line->waiting);
+
+    if (node == NULL)
+        return;
+    batch->items[batch->count++] = LIST_ITEM(node, struct admission, node);
+    line->count--;
+}
+
+/* By turns of each line. */
 static void take_waiting(struct admissions *admissions, struct batch *batch)
 {
-    while (batch->count < STORE_ADMISSIONS_MAX && !list_empty(&admissions->waiting)) {
-        struct list_node *node = list_pop_front(&admissions->waiting);
-
-        batch->items[batch->count++] = LIST_ITEM(node, struct admission, node);
-        admissions->waiting_count--;
-    }
+    for (size_t turn = 0; batch->count < STORE_ADMISSIONS_MAX && admissions_waiting(admissions) > 0;
+         turn++)
+        take_first(&admissions->lines[turn % ADMISSION_LINES], batch);
 }
 
 static void give_back(struct admissions *admissions, struct batch *batch)
 {
-    for (size_t i = batch->count; i > 0; i--)
-        list_push_front(&admissions->waiting, &batch->items[i - 1]->node);
-    admissions->waiting_count += batch->count;
+    for (size_t i = batch->count; i > 0; i--) {
+        struct admission *admission = batch->items[i - 1];
+        struct line *line = &admissions->lines[admission->line];
+
+        list_push_front(&line->waiting, &admission->node);
+        line->count++;
+    }
     mem_free(batch);
 }
 
@@ -136,7 +152,7 @@ static void count(struct admissions *admissions, const struct batch *batch, int 
 /* Starts what may start. False if nothing is under way afterwards: the pool takes no more. */
 static bool go(struct admissions *admissions)
 {
-    while (admissions->batches < ADMISSIONS_BATCHES && !list_empty(&admissions->waiting)) {
+    while (admissions->batches < ADMISSIONS_BATCHES && admissions_waiting(admissions) > 0) {
         struct batch *batch = create_batch(admissions);
 
         if (!pool_submit(admissions->pool, &batch->job)) {
@@ -155,8 +171,10 @@ static void refuse_waiting(struct admissions *admissions)
     struct list_node *node;
 
     list_init(&refused);
-    list_splice_back(&refused, &admissions->waiting);
-    admissions->waiting_count = 0;
+    for (size_t i = 0; i < ADMISSION_LINES; i++) {
+        list_splice_back(&refused, &admissions->lines[i].waiting);
+        admissions->lines[i].count = 0;
+    }
     while ((node = list_pop_front(&refused)) != NULL) {
         struct admission *admission = LIST_ITEM(node, struct admission, node);
 
@@ -178,13 +196,15 @@ static void on_batch(struct pool_job *job)
     mem_free(batch);
 }
 
-struct admissions *admissions_create(struct pool *pool, size_t waiting_max)
+struct admissions *admissions_create(struct pool *pool, const size_t waiting_max[ADMISSION_LINES])
 {
     struct admissions *admissions = mem_alloc(sizeof(*admissions));
 
     admissions->pool = pool;
-    admissions->waiting_max = waiting_max;
-    list_init(&admissions->waiting);
+    for (size_t i = 0; i < ADMISSION_LINES; i++) {
+        list_init(&admissions->lines[i].waiting);
+        admissions->lines[i].max = waiting_max[i];
+    }
     return admissions;
 }
 
@@ -193,29 +213,35 @@ void admissions_destroy(struct admissions **admissions)
     if (*admissions == NULL)
         return;
     CHECK((*admissions)->batches == 0 && !(*admissions)->alone &&
-          (*admissions)->waiting_count == 0);
+          admissions_waiting(*admissions) == 0);
     mem_free(*admissions);
     *admissions = NULL;
 }
 
 size_t admissions_waiting(const struct admissions *admissions)
 {
-    return admissions->waiting_count;
+    size_t count = 0;
+
+    for (size_t i = 0; i < ADMISSION_LINES; i++)
+        count += admissions->lines[i].count;
+    return count;
 }
 
 bool admissions_submit(struct admissions *admissions, struct admission *admission)
 {
-    if (admissions->waiting_count >= admissions->waiting_max)
+    struct line *line = &admissions->lines[admission->line];
+
+    if (line->count >= line->max)
         return false;
     admission->ask.err = ERR_OVERLOADED; /* until somebody has asked */
-    list_push_back(&admissions->waiting, &admission->node);
-    admissions->waiting_count++;
+    list_push_back(&line->waiting, &admission->node);
+    line->count++;
     /* What comes meanwhile goes together: a second batch beside one under way is a full one. */
-    if (admissions->batches > 0 && admissions->waiting_count < STORE_ADMISSIONS_MAX)
+    if (admissions->batches > 0 && admissions_waiting(admissions) < STORE_ADMISSIONS_MAX)
         return true;
     if (go(admissions))
         return true;
     list_remove(&admission->node);
-    admissions->waiting_count--;
+    line->count--;
     return false;
 }

@@ -94,13 +94,12 @@ static bool submit(struct request *request)
     struct services *services = request->services;
     struct check *check;
 
-    /* Sockets that come back may wait in a longer line than requests. */
-    if (services->admissions == NULL ||
-        admissions_waiting(services->admissions) >= services->settings->db_queue)
+    if (services->admissions == NULL)
         return false;
     check = mem_alloc(sizeof(*check));
     check->request = request;
     check->admission.by = ADMISSION_BY_TOKEN;
+    check->admission.line = ADMISSION_OF_REQUEST;
     memcpy(check->admission.hash, request->token_hash, sizeof(check->admission.hash));
     check->admission.ask.wants_room = needs_member(request);
     check->admission.ask.room_id = request->room_id;

@@ -238,6 +238,8 @@ static void create_chat(struct worker *worker)
     struct bus_link_options link = {settings->brokers,          settings->command_timeout_ms,
                                     settings->command_retry_ms, settings->heartbeat_ms,
                                     settings->commands_max,     NULL};
+    const size_t waiting_max[] = {[ADMISSION_OF_SOCKET] = ADMISSIONS_WAITING_MAX,
+                                  [ADMISSION_OF_REQUEST] = settings->db_queue};
     struct bus_security security;
     char error[512];
 
@@ -252,7 +254,7 @@ static void create_chat(struct worker *worker)
     services->auth_waits =
         auth_waits_create(services->loop, settings->socket_auth_ms, chat_admission_over);
     worker->presence = presence_local_create(services->loop);
-    services->admissions = admissions_create(services->db, ADMISSIONS_WAITING_MAX);
+    services->admissions = admissions_create(services->db, waiting_max);
     services->sessions = sessions_create(services->loop, services->db, settings->session_check_ms);
     services->link = bus_link_create(services->loop, &link, &link_handlers, worker);
     bus_security_wipe(&security);

@@ -61,10 +61,18 @@ const state = async (port, pid) => ({
   connections: await metric(port, 'http_connections'),
 });
 
+// What the gateway has refused so far, by its reasons.
+async function refusals(port) {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } })).text();
+  return Object.fromEntries([...text.matchAll(/^banter_shed_total\{reason="(\w+)"\} (\d+)$/gm)]
+    .map(([, reason, count]) => [reason, Number(count)]));
+}
+
 // The victim and the flood, for a while; name null: quiet.
 async function run({ stack, port, where, victim }, name) {
   const [pid] = stack.workers();
   const before = { ...(await state(port, pid)), bytes: ownBytes(pid) };
+  const refused = await refusals(port);
   let peak = 0;
   const watch = setInterval(() => (peak = Math.max(peak, ownBytes(pid))), 100);
   const flood = name && (await child('floods.mjs', { name, where }));
@@ -73,6 +81,9 @@ async function run({ stack, port, where, victim }, name) {
   const times = await client.stop();
   const result = flood ? await flood.stop() : {};
   const ended = Date.now();
+  for (const [reason, count] of Object.entries(await refusals(port))) {
+    if (count > refused[reason]) result[`shed ${reason}`] = count - refused[reason];
+  }
   const after = await poll(`everything to be as before ${name}`, async () => {
     const now = await state(port, pid);
     return Object.keys(now).every((key) => now[key] <= before[key]) && now;
@@ -123,7 +134,7 @@ await withStack(
     for (const name of [null, ...FLOODS, null]) {
       const one = await run(scene, name);
       console.log(row(one));
-      if (name) console.log(`    ${JSON.stringify(one.result)}`);
+      if (Object.keys(one.result).length > 0) console.log(`    ${JSON.stringify(one.result)}`);
       faults.push(...judge(one));
     }
     assert.deepEqual(faults, [], 'nobody else was hurt');

@@ -122,6 +122,23 @@ describe('full queues', () => {
     });
   });
 
+  it('sockets that wait to be admitted take no place from requests', async () => {
+    await withCounts({ workers: 1, env: { db_queue: 2 } }, async (stack, count) => {
+      const { owner, room, members: [crowd] } = await makeRoom(new Api(stack.url), 1);
+      const lock = await stack.database.hold('LOCK TABLES sessions WRITE');
+      const sockets = await Promise.all(Array.from({ length: 200 }, () => Socket.open(stack.url, room.id, crowd.token)));
+      // The first is asked for by itself, 32 behind it together; the rest waits.
+      await poll('the others to wait', async () => (await count('db_queue')) >= 167);
+      const asked = owner.api.get('/api/chat/rooms', { timeoutMs: 60_000 });
+      await poll('the request to wait, too', async () => (await count('db_queue')) >= 168);
+      await lock.release();
+      assert.equal((await asked).status, 200);
+      await Promise.all(sockets.map((socket) => socket.settle()));
+      assert.equal(await count('db_queue_full_total'), 0);
+      await Promise.all(sockets.map((socket) => socket.end()));
+    });
+  });
+
   it('logins that the queue for the database does not hold are 503, and counted', async () => {
     await withCounts({ workers: 1, env: { db_threads: 1, db_queue: 2 } }, async (stack, count) => {
       const api = new Api(stack.url);

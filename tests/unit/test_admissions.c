@@ -15,9 +15,10 @@
 
 #include <cmocka.h>
 
-#define MANY     1000
-#define JOBS_MAX 16
-#define WAIT_MAX 900
+#define MANY         1000
+#define JOBS_MAX     16
+#define WAIT_MAX     900
+#define REQUESTS_MAX 90
 
 static struct pool_job *jobs[JOBS_MAX];
 static size_t job_count;
@@ -119,7 +120,7 @@ static int begin(void **state)
     (void)state;
     job_count = largest = epochs_read = 0;
     pool_full = false;
-    admissions = admissions_create(NULL, WAIT_MAX);
+    admissions = admissions_create(NULL, (const size_t[]){WAIT_MAX, REQUESTS_MAX});
     return 0;
 }
 
@@ -251,6 +252,44 @@ static void test_too_many(void **state)
     assert_int_equal(askers[taken].answers, 0);
 }
 
+static bool ask_as_request(size_t i)
+{
+    askers[i] = (struct asker){.admission = {.line = ADMISSION_OF_REQUEST, .done = on_done}};
+    askers[i].admission.ask.room_id = i;
+    return admissions_submit(admissions, &askers[i].admission);
+}
+
+/* However many sockets wait, what is asked next has a share of the next batch; and the other way.
+ */
+static void test_lines_have_turns(void **state)
+{
+    const size_t sockets = WAIT_MAX + 1 + STORE_ADMISSIONS_MAX;
+
+    (void)state;
+    for (size_t i = 0; i < sockets; i++)
+        assert_true(ask(i, true));
+    assert_false(ask(sockets, true));
+    for (size_t i = sockets; i < sockets + 8; i++)
+        assert_true(ask_as_request(i));
+    run_jobs(true); /* those that were under way */
+    assert_int_equal(job_count, 2);
+    run_jobs(true);
+    expect(sockets, sockets + 8, ERR_NONE);
+    assert_int_equal(askers[sockets - 1].answers, 0);
+    while (job_count > 0)
+        run_jobs(true);
+    expect(0, sockets, ERR_NONE);
+    for (size_t i = 0; i < 1 + STORE_ADMISSIONS_MAX + REQUESTS_MAX; i++)
+        assert_true(ask_as_request(i));
+    assert_false(ask_as_request(MANY - 1));
+    assert_true(ask(MANY - 2, true));
+    pool_full = true; /* what is taken comes back to its line */
+    run_jobs(true);
+    pool_full = false;
+    expect(MANY - 2, MANY - 1, ERR_OVERLOADED);
+    assert_int_equal(admissions_waiting(admissions), 0);
+}
+
 static void test_a_full_pool(void **state)
 {
     (void)state;
@@ -289,6 +328,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_alone, begin, end),
         cmocka_unit_test_setup_teardown(test_the_pool_is_full_after_one_alone, begin, end),
         cmocka_unit_test_setup_teardown(test_too_many, begin, end),
+        cmocka_unit_test_setup_teardown(test_lines_have_turns, begin, end),
         cmocka_unit_test_setup_teardown(test_a_full_pool, begin, end),
         cmocka_unit_test_setup_teardown(test_the_pool_stops, begin, end),
     };
