@@ -24,9 +24,10 @@ struct memory_watch {
     bool full;
 };
 
+/* Who keeps memory waiting: does not read what is queued, or does not finish what was begun. */
 static void close_laggard(struct ws_conn *conn, void *context ATTR_UNUSED)
 {
-    if (conn->queue.bytes > LAGGARD_BYTES)
+    if (conn->queue.bytes > LAGGARD_BYTES || ws_message_unfinished(&conn->message) > LAGGARD_BYTES)
         chat_client_close(CONTAINER_OF(conn, struct chat_client, conn), CLOSE_REASON_TRY_LATER);
 }
 

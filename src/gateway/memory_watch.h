@@ -5,9 +5,10 @@
  * are no file's and not shared): every queue and ring has a bound of its own, but their product
  * with ten thousand sockets has none, and a sum of what is counted would miss what a library keeps.
  * It is looked at a few times a second. Above the bound the worker is full: it takes no connections
- * and opens no sockets (503), its rings of recent events are dropped, sockets that
- * do not read what is queued for them are closed with 1013 and resume elsewhere, and memory that is
- * free goes back to the kernel. What is open and reads is served on. It ends at 15/16 of the bound.
+ * and opens no sockets (503), its rings of recent events are dropped, sockets that do not read what
+ * is queued for them or do not finish a long message are closed with 1013 and resume elsewhere, and
+ * memory that is free goes back to the kernel. The others are served on. It ends at 15/16 of the
+ * bound.
  *
  * Memory that is free also goes back after a crowd of connections (burst.h): what their requests
  * needed is several times what their sockets do.

@@ -73,9 +73,9 @@ size_t ws_message_waiting(const struct ws_message *message)
     return message->rest != NULL ? message->rest->len - message->rest->at : 0;
 }
 
-bool ws_message_incomplete(const struct ws_message *message)
+size_t ws_message_unfinished(const struct ws_message *message)
 {
-    return message->partial != NULL;
+    return message->partial != NULL ? sizeof(*message->partial) + message->partial->capacity : 0;
 }
 
 static enum ws_feed fail(struct feed *feed, uint16_t code, const char *reason)

@@ -79,7 +79,7 @@ void ws_message_hold(struct ws_message *message, const void *data, size_t len);
 /* How many received bytes wait for a resume; at most the longest feed. */
 size_t ws_message_waiting(const struct ws_message *message);
 
-/* Whether a frame or message has begun and not ended: what a deadline for slow senders asks. */
-bool ws_message_incomplete(const struct ws_message *message);
+/* The memory, in bytes, of a frame or message that has begun and not ended; 0 without one. */
+size_t ws_message_unfinished(const struct ws_message *message);
 
 #endif

@@ -9,7 +9,7 @@ import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { SANDBOX, VALGRIND } from './lib/env.mjs';
 import { freePort } from './lib/ports.mjs';
 import { run } from './lib/process.mjs';
-import { RawConnection } from './lib/raw.mjs';
+import { RawConnection, encodeFrame, openRawSocket } from './lib/raw.mjs';
 import { withStack } from './lib/stack.mjs';
 import { poll } from './lib/wait.mjs';
 
@@ -73,6 +73,33 @@ describe('a worker', () => {
       await poll('memory to be given back', () => logged(gateway, 'worker.memory_free').length > 0);
       assert.equal((await socket.say('still here')).type, 'ack');
       await poll('clients to be taken', async () => (await ask(stack.port, '/health').catch(() => ({}))).status === 200);
+      await socket.end();
+    }));
+
+  it('without memory lets those go who do not finish a message', { skip: OWN_MEMORY }, () =>
+    withStack({
+      workers: 1,
+      gatewayEnv: { worker_memory_bytes: 48 * MIB, sockets_per_user: 2000 },
+    }, async (stack) => {
+      const gateway = stack.gateways[0];
+      const { owner, room } = await makeRoom(new Api(stack.url), 0);
+      const path = `/ws/chat/${room.id}?token=${owner.token}`;
+      const socket = await Socket.open(stack.url, room.id, owner.token);
+      await socket.settle();
+      // A long message without its end: between its fragments its sender may answer pings for ever.
+      const most = encodeFrame('x'.repeat(60_000), { fin: false });
+      const crowd = [];
+      for (let i = 0; i < 25; i += 1) {
+        crowd.push(...(await Promise.all(Array.from({ length: 40 }, () => openRawSocket(stack, path).catch(() => null)))));
+        for (const one of crowd.slice(-40)) one?.write(most);
+      }
+      await poll('memory to be full', () => logged(gateway, 'worker.memory_full').length > 0);
+      await poll('memory to be given back', () => logged(gateway, 'worker.memory_free').length > 0);
+      assert.equal((await socket.say('still here')).type, 'ack');
+      await poll('clients to be taken', async () => (await ask(stack.port, '/health').catch(() => ({}))).status === 200);
+      const [first] = crowd;
+      assert.equal((await first.readFrameUntil((frame) => frame.opcode === 8)).code, 1013);
+      for (const one of crowd) one?.destroy();
       await socket.end();
     }));
 });
