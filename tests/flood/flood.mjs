@@ -61,18 +61,34 @@ const state = async (port, pid) => ({
   connections: await metric(port, 'http_connections'),
 });
 
-// What the gateway has refused so far, by its reasons.
-async function refusals(port) {
+// Counters so far, by a label.
+async function counters(port, pattern) {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { connection: 'close' } })).text();
-  return Object.fromEntries([...text.matchAll(/^banter_shed_total\{reason="(\w+)"\} (\d+)$/gm)]
-    .map(([, reason, count]) => [reason, Number(count)]));
+  return [...text.matchAll(pattern)].map(([, label, count]) => [label, Number(count)]);
+}
+
+// What the gateway has refused, by its reasons, and how long the broker's commits took, by their bounds.
+const tallies = async (port) => ({
+  sheds: await counters(port, /^banter_shed_total\{reason="(\w+)"\} (\d+)$/gm),
+  commits: await counters(port + 1, /^banter_broker_commit_seconds_bucket\{le="(\S+)"\} (\d+)$/gm),
+});
+
+// What has come since: for a slow message it says whether the database's disk was.
+function since(before, after) {
+  const rise = (kind) => after[kind].map(([label, count], i) => [label, count - before[kind][i][1]]);
+  const commits = rise('commits');
+  const all = commits.at(-1)[1];
+  return {
+    ...Object.fromEntries(rise('sheds').filter(([, count]) => count > 0).map(([reason, count]) => [`shed ${reason}`, count])),
+    'slowest commit (s), at most': commits.find(([, count]) => count === all)[0],
+  };
 }
 
 // The victim and the flood, for a while; name null: quiet.
 async function run({ stack, port, where, victim }, name) {
   const [pid] = stack.workers();
   const before = { ...(await state(port, pid)), bytes: ownBytes(pid) };
-  const refused = await refusals(port);
+  const tallied = await tallies(port);
   let peak = 0;
   const watch = setInterval(() => (peak = Math.max(peak, ownBytes(pid))), 100);
   const flood = name && (await child('floods.mjs', { name, where }));
@@ -81,9 +97,7 @@ async function run({ stack, port, where, victim }, name) {
   const times = await client.stop();
   const result = flood ? await flood.stop() : {};
   const ended = Date.now();
-  for (const [reason, count] of Object.entries(await refusals(port))) {
-    if (count > refused[reason]) result[`shed ${reason}`] = count - refused[reason];
-  }
+  Object.assign(result, since(tallied, await tallies(port)));
   const after = await poll(`everything to be as before ${name}`, async () => {
     const now = await state(port, pid);
     return Object.keys(now).every((key) => now[key] <= before[key]) && now;
@@ -134,7 +148,7 @@ await withStack(
     for (const name of [null, ...FLOODS, null]) {
       const one = await run(scene, name);
       console.log(row(one));
-      if (Object.keys(one.result).length > 0) console.log(`    ${JSON.stringify(one.result)}`);
+      console.log(`    ${JSON.stringify(one.result)}`);
       faults.push(...judge(one));
     }
     assert.deepEqual(faults, [], 'nobody else was hurt');

@@ -7,6 +7,7 @@ import { Api, Socket, makeRoom } from './lib/client.mjs';
 import { withLimits } from './lib/limits.mjs';
 import { OPCODE, RawConnection, handshakeRequest } from './lib/raw.mjs';
 import { withStack } from './lib/stack.mjs';
+import { poll } from './lib/wait.mjs';
 
 const BOUND = 5;
 const SHED = 'shed_total{reason="handshakes"}';
@@ -59,9 +60,8 @@ describe('connections that keep coming', () => {
       // They wait in the kernel's queue before the worker looks, and go on coming until it has answered.
       process.kill(worker, 'SIGSTOP');
       for (let i = 0; i < 1_000; i += 1) flood.push(await openFrom('127.0.0.2', stack.port));
-      const said = socket.say('while they come').then((ack) => {
+      const said = socket.say('while they come').finally(() => {
         over = true;
-        return ack;
       });
       process.kill(worker, 'SIGCONT');
       const coming = Array.from({ length: 20 }, async () => {
@@ -72,4 +72,36 @@ describe('connections that keep coming', () => {
       for (const connection of flood) connection.destroy();
       await socket.end();
     }));
+
+  // Each beyond the share of its address is accepted and answered before the next one is.
+  it('nor do those that are refused hold up a connection that is there', () =>
+    withLimits({ http_connections_per_address: BOUND }, async ({ stack, count }) => {
+      const connection = await RawConnection.open(stack);
+      const ask = async () => {
+        connection.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+        return (await connection.readResponse()).status;
+      };
+      assert.equal(await ask(), 200);
+      const [worker] = stack.workers();
+      const flood = [];
+      let over = false;
+      process.kill(worker, 'SIGSTOP');
+      for (let i = 0; i < 1_000; i += 1) flood.push(await openFrom('127.0.0.2', stack.port));
+      const first = ask();
+      process.kill(worker, 'SIGCONT');
+      const coming = Array.from({ length: 20 }, async () => {
+        while (!over) (await openFrom('127.0.0.3', stack.port)).destroy();
+      });
+      try {
+        assert.equal(await first, 200);
+        for (let i = 0; i < 50; i += 1) assert.equal(await ask(), 200);
+      } finally {
+        over = true;
+      }
+      await Promise.all(coming);
+      await poll('the others to be refused', async () =>
+        (await count('shed_total{reason="connections_of_address"}')) >= flood.length - BOUND);
+      for (const other of flood) other.destroy();
+      connection.destroy();
+    }, { workers: 1 }));
 });
