@@ -66,8 +66,8 @@ _Static_assert(BODY_BYTES_MAX >= MESSAGE_CHARS_MAX * 12 + 4096, "a full text mus
 #define REFUSALS_BEFORE_HOLD 8
 #define HOLD_MS_MAX          1000
 
-/* While a worker's memory is full, sockets that have more than this to read, or to finish of a
- * message, must go. */
+/* While a worker's memory is full, who has more than this to read, of events or of an answer, or to
+ * finish of a message, must go. */
 #define LAGGARD_BYTES (16 * 1024)
 
 /* Pages of logs that a worker reads at a time for sockets that catch up: one for each of as many

@@ -105,6 +105,10 @@ const struct http_guard_peer *http_guard_peer(const struct http_guard_set *set,
 /* For draining: closes the connections on which no request is under way; returns how many. */
 size_t http_guard_close_idle(struct http_guard_set *set);
 
+/* For want of memory: cuts off who has more than so many bytes of an answer to read. They count as
+ * write_stalls, and their memory is free a turn later. */
+void http_guard_cut_laggards(struct http_guard_set *set, size_t bytes);
+
 const struct http_guard_counters *http_guard_counters(const struct http_guard_set *set);
 
 #endif

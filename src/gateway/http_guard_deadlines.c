@@ -10,6 +10,13 @@
 
 #include "common/clock.h"
 
+/* A handler may still hold the request, so evhttp has to find out by itself. */
+static void cut_off(struct guard_conn *conn)
+{
+    conn->set->counters.write_stalls++;
+    shutdown(bufferevent_getfd(conn->bev), SHUT_RDWR);
+}
+
 static void check_stall(struct guard_conn *conn, uint64_t now)
 {
     bool empty = evbuffer_get_length(bufferevent_get_output(conn->bev)) == 0;
@@ -17,10 +24,8 @@ static void check_stall(struct guard_conn *conn, uint64_t now)
         conn->sent_at_progress = conn->sent;
         conn->progress_ms = now;
     } else if (now - conn->progress_ms >= conn->set->options.write_stall_ms) {
-        /* A handler may still hold the request, so evhttp has to find out by itself. */
-        conn->set->counters.write_stalls++;
         conn->progress_ms = now;
-        shutdown(bufferevent_getfd(conn->bev), SHUT_RDWR);
+        cut_off(conn);
     }
 }
 
@@ -75,5 +80,14 @@ void guard_set_tick(evutil_socket_t fd, short what, void *context)
             guard_conn_tell(conn);
         else if (conn->state == CONN_LINGER && now - conn->since_ms >= set->options.linger_ms)
             evhttp_connection_free(conn->evcon);
+    }
+}
+
+void http_guard_cut_laggards(struct http_guard_set *set, size_t bytes)
+{
+    LIST_FOREACH (node, &set->conns) {
+        struct guard_conn *conn = LIST_ITEM(node, struct guard_conn, node);
+        if (evbuffer_get_length(bufferevent_get_output(conn->bev)) > bytes)
+            cut_off(conn);
     }
 }

@@ -411,6 +411,11 @@ void http_server_close_idle(struct http_server *server)
     http_guard_close_idle(server->guard);
 }
 
+void http_server_cut_laggards(struct http_server *server, size_t bytes)
+{
+    http_guard_cut_laggards(server->guard, bytes);
+}
+
 void http_server_count(struct http_server *server)
 {
     const struct http_guard_counters *now = http_guard_counters(server->guard);

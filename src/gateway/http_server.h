@@ -23,6 +23,8 @@ size_t http_server_busy(const struct http_server *server);
 size_t http_server_connections(const struct http_server *server);
 /* Closes connections on which nothing is under way. */
 void http_server_close_idle(struct http_server *server);
+/* Cuts off connections that have more than so many bytes of an answer to read. */
+void http_server_cut_laggards(struct http_server *server, size_t bytes);
 /* Brings the guard's counts into the metrics; called about once a second. */
 void http_server_count(struct http_server *server);
 /* No request may be under way. */

@@ -17,7 +17,7 @@
 
 struct memory_watch {
     struct services *services;
-    const struct http_server *http;
+    struct http_server *http;
     struct burst burst;
     struct loop_timer *timer;
     uint64_t max_bytes;
@@ -64,11 +64,12 @@ static void on_timer(void *context)
         set_full(watch, false, bytes);
     if (watch->full) {
         ws_set_foreach(watch->services->sockets, close_laggard, NULL);
+        http_server_cut_laggards(watch->http, LAGGARD_BYTES);
         mem_give_back();
     }
 }
 
-struct memory_watch *memory_watch_create(struct services *services, const struct http_server *http,
+struct memory_watch *memory_watch_create(struct services *services, struct http_server *http,
                                          uint64_t max_bytes)
 {
     struct memory_watch *watch = mem_alloc(sizeof(*watch));

@@ -6,9 +6,9 @@
  * with ten thousand sockets has none, and a sum of what is counted would miss what a library keeps.
  * It is looked at a few times a second. Above the bound the worker is full: it takes no connections
  * and opens no sockets (503), its rings of recent events are dropped, sockets that do not read what
- * is queued for them or do not finish a long message are closed with 1013 and resume elsewhere, and
- * memory that is free goes back to the kernel. The others are served on. It ends at 15/16 of the
- * bound.
+ * is queued for them or do not finish a long message are closed with 1013 and resume elsewhere,
+ * connections that do not read their answer are cut off, and memory that is free goes back to the
+ * kernel. The others are served on. It ends at 15/16 of the bound.
  *
  * Memory that is free also goes back after a crowd of connections (burst.h): what their requests
  * needed is several times what their sockets do.
@@ -23,7 +23,7 @@ struct memory_watch;
 struct services;
 
 /* max_bytes 0: there is no bound. services and http stay the caller's. */
-struct memory_watch *memory_watch_create(struct services *services, const struct http_server *http,
+struct memory_watch *memory_watch_create(struct services *services, struct http_server *http,
                                          uint64_t max_bytes);
 /* Sets *watch to NULL. */
 void memory_watch_destroy(struct memory_watch **watch);

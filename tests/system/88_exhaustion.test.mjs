@@ -2,6 +2,7 @@
 // while, and takes clients again as soon as it can.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import net from 'node:net';
 import { describe, it } from 'node:test';
 import { ask, logged } from './lib/access_log.mjs';
 import { metric } from './lib/bus_keys.mjs';
@@ -100,6 +101,26 @@ describe('a worker', () => {
       const [first] = crowd;
       assert.equal((await first.readFrameUntil((frame) => frame.opcode === 8)).code, 1013);
       for (const one of crowd) one?.destroy();
+      await socket.end();
+    }));
+
+  it('without memory lets those go who do not read their answers', { skip: OWN_MEMORY }, () =>
+    withStack({ workers: 1, gatewayEnv: { worker_memory_bytes: 96 * MIB } }, async (stack) => {
+      const gateway = stack.gateways[0];
+      const { owner, room } = await makeRoom(new Api(stack.url), 0);
+      const socket = await Socket.open(stack.url, room.id, owner.token);
+      await socket.settle();
+      // A page of eight megabytes.
+      const text = '😀'.repeat(4000);
+      for (let i = 0; i < 500; i += 20) await Promise.all(Array.from({ length: 20 }, () => socket.say(text)));
+      const request = `GET /api/chat/rooms/${room.id}/messages?limit=500 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${owner.token}\r\n\r\n`;
+      const crowd = Array.from({ length: 40 }, () => net.connect(stack.port, '127.0.0.1'));
+      for (const one of crowd) one.on('error', () => {}).write(request); // and nobody reads
+      await poll('memory to be full', () => logged(gateway, 'worker.memory_full').length > 0);
+      await poll('memory to be given back', () => logged(gateway, 'worker.memory_free').length > 0);
+      assert.equal((await socket.say('still here')).type, 'ack');
+      await poll('clients to be taken', async () => (await ask(stack.port, '/health').catch(() => ({}))).status === 200);
+      for (const one of crowd) one.destroy();
       await socket.end();
     }));
 });

@@ -225,6 +225,28 @@ static void frees_a_reply_that_nobody_reads(void **state)
     server_stop(&server);
 }
 
+static void cuts_laggards_off(void **state)
+{
+    struct http_guard_options options = relaxed();
+    struct server server;
+    (void)state;
+    server_start(&server, &options);
+    int idle = dial(&server);
+    int laggard = dial(&server);
+    say(laggard, GET("/big"));
+    server_turn(&server, 100);
+    http_guard_cut_laggards(server.set, SIZE_MAX);
+    server_turn(&server, 100);
+    assert_int_equal(server_connections(&server), 2);
+    http_guard_cut_laggards(server.set, 1000);
+    server_turn(&server, 100);
+    assert_int_equal(server_connections(&server), 1);
+    assert_int_equal(http_guard_counters(server.set)->write_stalls, 1);
+    close(idle);
+    close(laggard);
+    server_stop(&server);
+}
+
 static void survives_clients_that_leave(void **state)
 {
     static const char *const texts[] = {
@@ -557,6 +579,7 @@ int main(void)
         cmocka_unit_test(bounds_heads_and_lines),
         cmocka_unit_test(keeps_deadlines),
         cmocka_unit_test(frees_a_reply_that_nobody_reads),
+        cmocka_unit_test(cuts_laggards_off),
         cmocka_unit_test(survives_clients_that_leave),
         cmocka_unit_test(bounds_connections),
         cmocka_unit_test(who_waits_longest_makes_room),
